@@ -1,0 +1,149 @@
+"""Pipeline stage `prepare`: check the raw table against its contract and split it.
+
+Reads the raw CSV, schema.yaml and params.yaml (`data`, `split`); writes data/prepared/{train,calibration,test}.parquet
+and the notes on data quality in reports/. Run by `dvc repro`.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from .contract import LARGEST_NUMBER, LONGEST_TEXT, Contract
+from .data import DataError, is_about, load_contract, read_table
+from .params import SplitParams, load_params
+
+PREPARED = Path("data/prepared")
+REPORTS = Path("reports")
+PARTS = ("train", "calibration", "test")
+# Values further from the median than this many interquartile ranges are named in the notes.
+FAR_OUT = 5
+
+
+def pandera_schema(contract: Contract) -> pa.DataFrameSchema:
+    """Build the pandera schema of a contract."""
+    columns: dict[str, pa.Column] = {}
+    for column in contract.columns:
+        if column.kind == "number":
+            lowest = -LARGEST_NUMBER if column.minimum is None else column.minimum
+            checks = pa.Check.in_range(lowest, LARGEST_NUMBER, error=f"a number from {lowest:g}")
+            columns[column.name] = pa.Column(float, checks, nullable=column.nullable, coerce=True)
+        else:
+            checks = pa.Check.str_length(max_value=LONGEST_TEXT, error="a short text")
+            columns[column.name] = pa.Column(str, checks, nullable=column.nullable, coerce=True)
+    finite = pa.Check(np.isfinite, error="a finite number")
+    columns[contract.target] = pa.Column(float, finite, nullable=False, coerce=True)
+    return pa.DataFrameSchema(columns, strict="filter")
+
+
+def check(table: pd.DataFrame, contract: Contract, source: str) -> pd.DataFrame:
+    """Return the columns of the contract with their types.
+
+    Raises:
+        DataError: If anything is wrong; the message names column, row and value of the first problem.
+    """
+    try:
+        return pandera_schema(contract).validate(table, lazy=True)
+    except SchemaErrors as error:
+        raise DataError(describe(error, table, source)) from error
+
+
+def describe(error: SchemaErrors, table: pd.DataFrame, source: str) -> str:
+    """Say in one line what is wrong first, and how much more there is."""
+    cases = error.failure_cases
+    missing = [str(name) for name in cases.loc[cases["check"] == "column_in_dataframe", "failure_case"]]
+    if missing:
+        found = ", ".join(map(str, table.columns))
+        return f"{source}: column '{missing[0]}' is missing (there are: {found})"
+    cases = cases[cases["index"].notna()].sort_values("index", kind="stable")
+    cases = cases.drop_duplicates(["column", "index"])
+    first = cases.iloc[0]
+    column, row = str(first["column"]), int(first["index"])
+    value = table[column].iloc[row]
+    if pd.isna(value):
+        problem = "the value is missing, but schema.yaml does not allow that (nullable)"
+    elif str(first["check"]).startswith(("coerce_dtype", "dtype")):
+        problem = f"{value!r} is not a number"
+    else:
+        problem = f"{value!r} is not {first['check']}"
+    more = f" (and {len(cases) - 1} more problems)" if len(cases) > 1 else ""
+    # Row 1 is the header, as a spreadsheet counts.
+    return f"{source}: column '{column}', row {row + 2}: {problem}{more}"
+
+
+def split(table: pd.DataFrame, params: SplitParams) -> dict[str, pd.DataFrame]:
+    """Divide rows by a hash of their content.
+
+    A row keeps its part when other rows come or go, so that a new model is not tested on rows which the old one was
+    trained on; and equal rows share a part, so that no test row has a twin in training.
+
+    Raises:
+        DataError: If a part stays empty.
+    """
+    key = f"{params.seed:016d}"
+    hashes = pd.util.hash_pandas_object(table, index=False, hash_key=key).to_numpy()
+    position = hashes.astype(np.float64) / 2.0**64  # uniform in [0, 1)
+    is_test = position < params.test
+    is_calibration = ~is_test & (position < params.test + params.calibration)
+    masks = {"train": ~is_test & ~is_calibration, "calibration": is_calibration, "test": is_test}
+    parts = {name: table[masks[name]].reset_index(drop=True) for name in PARTS}
+    empty = [name for name, part in parts.items() if part.empty]
+    if empty:
+        raise DataError(f"no rows for: {', '.join(empty)}; the table is too small ({len(table)} rows)")
+    return parts
+
+
+def quality_notes(table: pd.DataFrame, contract: Contract) -> dict[str, object]:
+    """Collect what a person should know about the data before trusting a model of it."""
+    numbers = table[contract.numeric()]
+    spread = numbers.quantile(0.75) - numbers.quantile(0.25)
+    far = ((numbers - numbers.median()).abs() > FAR_OUT * spread) & (spread > 0)
+    missing = table.isna().mean()
+    target = table[contract.target]
+    return {
+        "rows": len(table),
+        "features": len(contract.columns),
+        "duplicate_rows": int(table.duplicated().sum()),
+        "missing_share": {
+            str(name): round(float(share), 4)
+            for name, share in missing[missing > 0].sort_values(ascending=False).items()
+        },
+        "far_out_values": {str(n): int(count) for n, count in far.sum().items() if count},
+        "rare_categories": {name: int((table[name].value_counts() < 10).sum()) for name in contract.categorical()},
+        "target": {
+            "mean": float(target.mean()),
+            "median": float(target.median()),
+            "minimum": float(target.min()),
+            "maximum": float(target.max()),
+            "skewness": float(target.skew()),  # type: ignore[arg-type]
+        },
+        "ignored_columns": contract.ignore,
+    }
+
+
+def main() -> None:
+    """Read, check, split and write."""
+    params = load_params()
+    try:
+        contract = load_contract()
+        if not is_about(contract, params.data):
+            raise DataError("schema.yaml is about other data than params.yaml: run `uv run poe train`")
+        raw = read_table(Path(params.data.path), contract.categorical())
+        table = check(raw, contract, params.data.path)
+        parts = split(table, params.split)
+    except DataError as error:
+        raise SystemExit(f"error: {error}") from error
+    PREPARED.mkdir(parents=True, exist_ok=True)
+    REPORTS.mkdir(exist_ok=True)
+    for name, part in parts.items():
+        part.to_parquet(PREPARED / f"{name}.parquet", index=False)
+    notes = quality_notes(table, contract) | {"split": {name: len(parts[name]) for name in PARTS}}
+    (REPORTS / "data_quality.json").write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+    print(f"{len(table)} rows: " + ", ".join(f"{len(part)} {name}" for name, part in parts.items()))
+
+
+if __name__ == "__main__":
+    main()

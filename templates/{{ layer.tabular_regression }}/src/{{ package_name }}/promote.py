@@ -1,0 +1,125 @@
+"""Pipeline stage `promote`: decide whether the candidate becomes the champion, the model in service.
+
+The policy, in order:
+  1. A candidate that does not beat every baseline is refused.
+  2. Without a champion that predicts the same target, the candidate is promoted.
+  3. Else both predict today's test part; the candidate is promoted if its RMSE is smaller by more than
+     `promotion.minimum_improvement` of the champion's.
+
+Reads models/candidate/ and reports/metrics.json; writes models/champion/ (only on promotion) and
+reports/promotion.json; registers the candidate in MLflow and moves the alias `champion`. Run by `dvc repro`.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import tracking
+from .data import load_contract
+from .evaluate import rmse
+from .features import arrays_from_frame
+from .params import load_params
+from .predict import Predictor
+from .prepare import PREPARED, REPORTS
+from .train import CANDIDATE
+
+CHAMPION = Path("models/champion")
+
+
+def decide(
+    candidate_rmse: float,
+    baseline_rmse: dict[str, float],
+    champion_rmse: float | None,
+    minimum_improvement: float,
+) -> tuple[bool, str]:
+    """Apply the policy.
+
+    Args:
+        candidate_rmse: On the test part, in the target's unit.
+        baseline_rmse: The same for each baseline.
+        champion_rmse: The same for the model in service; None where none is comparable.
+        minimum_improvement: Share of the champion's RMSE by which the candidate must be better.
+
+    Returns:
+        Whether to promote, and the reason as a sentence.
+    """
+    for name, value in baseline_rmse.items():
+        if candidate_rmse >= value:
+            return False, f"RMSE {candidate_rmse:,.4g} does not beat the {name} baseline ({value:,.4g})"
+    if champion_rmse is None:
+        return True, f"RMSE {candidate_rmse:,.4g} beats every baseline, and there is no champion yet"
+    if candidate_rmse < champion_rmse * (1 - minimum_improvement):
+        return True, f"RMSE {candidate_rmse:,.4g} beats the champion's {champion_rmse:,.4g}"
+    return False, f"RMSE {candidate_rmse:,.4g} does not beat the champion's {champion_rmse:,.4g}"
+
+
+def champion_rmse(test: pd.DataFrame, target: str) -> float | None:
+    """Let the champion predict the test part; None where there is no champion for this table and target."""
+    try:
+        champion = Predictor.load(CHAMPION)
+        if champion.card.target != target:
+            return None
+        numeric, categorical = arrays_from_frame(test, champion.card.columns)
+    except (OSError, ValueError, KeyError):
+        return None
+    truth = test[target].to_numpy(dtype=np.float64)
+    return rmse(truth, champion.run(numeric, categorical))
+
+
+def install(candidate: Predictor, source: Path, champion: Path, metrics: dict[str, Any]) -> None:
+    """Put the candidate in the champion's place, complete or not at all.
+
+    The graph is copied under its own name first. Then model.json, which names the graph, is replaced in one atomic
+    step: a service that starts at any moment finds the old model or the new one.
+    """
+    champion.mkdir(parents=True, exist_ok=True)
+    card = candidate.card.model_copy(update={"metrics": metrics})
+    shutil.copyfile(source / card.graph_file, champion / card.graph_file)
+    request = {"rows": [card.example]}
+    write_atomically(champion / "example.json", json.dumps(request, indent=2) + "\n")
+    write_atomically(champion / "model.json", card.model_dump_json(indent=2) + "\n")
+    for old in champion.glob("model-*.onnx"):
+        if old.name != card.graph_file:
+            old.unlink()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    partial.replace(path)
+
+
+def main() -> None:
+    """Compare, decide, install, register."""
+    params = load_params().promotion
+    metrics = json.loads((REPORTS / "metrics.json").read_text(encoding="utf-8"))
+    candidate = Predictor.load(CANDIDATE)
+    test = pd.read_parquet(PREPARED / "test.parquet")
+    champion = champion_rmse(test, load_contract().target)
+    promoted, reason = decide(
+        metrics["model"]["rmse"]["value"],
+        {name: result["rmse"]["value"] for name, result in metrics["baselines"].items()},
+        champion,
+        params.minimum_improvement,
+    )
+    if promoted:
+        kept = {name: metrics[name] for name in ("rows", "model", "baselines", "interval")}
+        install(candidate, CANDIDATE, CHAMPION, kept)
+
+    run_id = candidate.card.origin["run_id"]
+    with tracking.run(run_id) as mlflow:
+        version = tracking.register(mlflow, run_id, {"promoted": str(promoted), "reason": reason})
+        if promoted and version is not None:
+            mlflow.MlflowClient().set_registered_model_alias(tracking.PROJECT, "champion", version)
+    decision = {"promoted": promoted, "reason": reason, "candidate": candidate.card.version}
+    (REPORTS / "promotion.json").write_text(json.dumps(decision, indent=2) + "\n", encoding="utf-8")
+    print(("Promoted: " if promoted else "Not promoted: ") + reason)
+
+
+if __name__ == "__main__":
+    main()
