@@ -88,6 +88,37 @@ def column_name(raw: str) -> str:
     return name if re.match(r"[a-z]", name) else f"x{name}"
 
 
+def check_shape(path: Path) -> list[str]:
+    """Make sure that the file is a table, and return its normalised column names.
+
+    pandas would fill up short rows and cut long ones without a word.
+
+    Raises:
+        DataError: If it is not; the message names the row, counted as a spreadsheet does (the header is row 1).
+    """
+    row = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            names = [column_name(raw) for raw in header]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if len(names) < 2:
+                raise DataError(f"{path}: row 1: no header with at least two columns")
+            if twice:
+                raise DataError(f"{path}: row 1: two columns are called '{twice[0]}'")
+            for row, values in enumerate(reader, start=2):
+                if values and len(values) != len(names):
+                    raise DataError(f"{path}: row {row}: {len(values)} values, but {len(names)} columns")
+            if row == 1:
+                raise DataError(f"{path}: no rows below the header")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: after row {row}: not UTF-8 text; save the file as UTF-8") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: after row {row}: not a table: {error}") from error
+    return names
+
+
 def read_table(path: Path, text_columns: list[str] | None = None) -> pd.DataFrame:
     """Read a CSV with normalised column names; the index counts from 0 for the first row after the header.
 
@@ -96,30 +127,20 @@ def read_table(path: Path, text_columns: list[str] | None = None) -> pd.DataFram
         text_columns: Columns to keep as text, even if they look like numbers (codes such as `020`).
 
     Raises:
-        DataError: If the file is not a table; the message names the row where reading stopped.
+        DataError: If the file is not a table.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
-        names = [column_name(raw) for raw in header]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise DataError(f"{path}: row 1: two columns are called {', '.join(twice)}")
-        return pd.read_csv(
-            path,
-            names=names,
-            header=0,
-            index_col=False,
-            encoding="utf-8-sig",
-            dtype=dict.fromkeys(set(text_columns or []) & set(names), "str"),
-            on_bad_lines="error",
-            low_memory=False,
-        )
-    except UnicodeDecodeError as error:
-        row = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}: near row {row}: not UTF-8 text; save it as UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
-        raise DataError(f"{path}: not a table: {str(error).strip()}") from error
+    names = check_shape(path)
+    table = pd.read_csv(
+        path,
+        names=names,
+        header=0,
+        index_col=False,
+        encoding="utf-8-sig",
+        dtype=dict.fromkeys(set(text_columns or []) & set(names), "str"),
+        low_memory=False,
+    )
+    text = [name for name in names if isinstance(table[name].dtype, pd.StringDtype)]
+    return table.assign(**{name: table[name].str.strip() for name in text})  # "WD " and "WD" are the same
 
 
 def write_contract(table: pd.DataFrame, params: DataParams) -> Contract:
@@ -164,7 +185,7 @@ def write_contract(table: pd.DataFrame, params: DataParams) -> Contract:
 
 def reason_to_ignore(name: str, values: pd.Series) -> str | None:
     """Say why a column cannot help a model, or None if it may."""
-    distinct = values.nunique()
+    distinct = values.nunique(dropna=False)  # present or missing may be all that a column says, and may be enough
     if distinct <= 1:
         return "the same value everywhere"
     if pd.api.types.is_numeric_dtype(values):

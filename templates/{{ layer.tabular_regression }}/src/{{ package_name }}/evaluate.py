@@ -105,14 +105,17 @@ def errors_by_slice(
     rows = []
     for column in columns:
         groups = test[column]
-        if pd.api.types.is_numeric_dtype(groups) and groups.nunique() > 8:
+        quarters = pd.api.types.is_numeric_dtype(groups) and groups.nunique() > 8
+        if quarters:
             groups = pd.qcut(groups, 4, duplicates="drop")
         for group, index in test.groupby(groups, observed=True).indices.items():
+            values = test[column].iloc[index]
+            label = f"{values.min():g} to {values.max():g}" if quarters else str(group)
             if len(index) >= SMALLEST_SLICE:
                 rows.append(
                     {
                         "column": column,
-                        "group": str(group),
+                        "group": label,
                         "rows": len(index),
                         "rmse": rmse(truth[index], prediction[index]),
                         "mae": mae(truth[index], prediction[index]),

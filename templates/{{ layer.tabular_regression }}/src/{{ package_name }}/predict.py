@@ -33,6 +33,7 @@ class Card(BaseModel):
         example: A real row of the test part.
         origin: Run, data hash, git commit and time of training.
         metrics: Results on the test part; filled when the model is promoted.
+        importance: Growth of the test RMSE when a feature is shuffled; filled likewise.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Card(BaseModel):
     example: dict[str, float | str | None]
     origin: dict[str, str]
     metrics: dict[str, Any] = {}
+    importance: dict[str, float] = {}
 
     @property
     def graph_file(self) -> str:

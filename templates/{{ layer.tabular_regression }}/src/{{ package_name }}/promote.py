@@ -70,14 +70,20 @@ def champion_rmse(test: pd.DataFrame, target: str) -> float | None:
     return rmse(truth, champion.run(numeric, categorical))
 
 
-def install(candidate: Predictor, source: Path, champion: Path, metrics: dict[str, Any]) -> None:
+def install(candidate: Predictor, source: Path, champion: Path, results: dict[str, dict[str, Any]]) -> None:
     """Put the candidate in the champion's place, complete or not at all.
 
     The graph is copied under its own name first. Then model.json, which names the graph, is replaced in one atomic
     step: a service that starts at any moment finds the old model or the new one.
+
+    Args:
+        candidate: The loaded candidate.
+        source: Its folder.
+        champion: The folder that the service reads.
+        results: What evaluation found, for the card: `metrics` and `importance`.
     """
     champion.mkdir(parents=True, exist_ok=True)
-    card = candidate.card.model_copy(update={"metrics": metrics})
+    card = candidate.card.model_copy(update=results)
     shutil.copyfile(source / card.graph_file, champion / card.graph_file)
     request = {"rows": [card.example]}
     write_atomically(champion / "example.json", json.dumps(request, indent=2) + "\n")
@@ -109,7 +115,9 @@ def main() -> None:
     )
     if promoted:
         kept = {name: metrics[name] for name in ("rows", "model", "baselines", "interval")}
-        install(candidate, CANDIDATE, CHAMPION, kept)
+        table = pd.read_csv(REPORTS / "importance.csv")
+        importance = dict(zip(table["feature"], table["rmse_increase"], strict=True))
+        install(candidate, CANDIDATE, CHAMPION, {"metrics": kept, "importance": importance})
 
     run_id = candidate.card.origin["run_id"]
     with tracking.run(run_id) as mlflow:

@@ -124,6 +124,11 @@ def served_columns(train: pd.DataFrame, contract: Contract) -> list[ServedColumn
     return columns
 
 
+def fingerprint(graph: bytes) -> str:
+    """Return the version of a model: the beginning of its SHA-256."""
+    return hashlib.sha256(graph).hexdigest()[:12]
+
+
 def save(folder: Path, card: Card, graph: bytes, models: dict[str, Any]) -> None:
     """Write a model folder: the ONNX graph and its card for the service, the scikit-learn models for evaluation."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +164,7 @@ def main() -> None:
         graph = export_onnx(model, len(contract.numeric()), len(contract.categorical()))
         card = Card(
             name=tracking.PROJECT,
-            version=hashlib.sha256(graph).hexdigest()[:12],
+            version=fingerprint(graph),
             target=contract.target,
             columns=served_columns(train, contract),
             interval=Interval(level=params.interval_level, scale="linear", half_width=0),

@@ -1,0 +1,155 @@
+// The demo page of a table model: it builds its form from GET /model and asks POST /explain after each change.
+
+const SHOWN_FIELDS = 12;
+const SHOWN_DRIVERS = 8;
+const PAUSE_MS = 150; // wait until the person stops typing
+
+const element = (id) => document.getElementById(id);
+const format = (value) =>
+  Number(value).toLocaleString("en", { maximumFractionDigits: Math.abs(value) >= 1000 ? 0 : 3 });
+
+let model;
+let timer;
+let latest = 0;
+
+function label(name) {
+  const text = name.replace(/_/g, " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function input(column) {
+  const value = model.example[column.name];
+  let field;
+  if (column.kind === "category") {
+    field = document.createElement("select");
+    if (column.nullable) field.add(new Option("(missing)", ""));
+    for (const category of column.categories) field.add(new Option(category, category));
+    if (value !== null && !column.categories.includes(value)) field.add(new Option(value, value));
+  } else {
+    field = document.createElement("input");
+    field.type = "number";
+    field.step = "any";
+    field.required = !column.nullable;
+    if (column.minimum !== null) field.min = column.minimum;
+    field.placeholder = column.low === null ? "" : `${format(column.low)} to ${format(column.high)}`;
+  }
+  field.name = column.name;
+  field.value = value ?? "";
+  const caption = document.createElement("label");
+  caption.append(label(column.name), field);
+  if (column.description) {
+    const about = document.createElement("span");
+    about.className = "about";
+    about.textContent = column.description;
+    caption.append(about);
+  }
+  return caption;
+}
+
+function row() {
+  const values = {};
+  for (const column of model.columns) {
+    const text = element("form").elements[column.name].value;
+    values[column.name] = text === "" ? null : column.kind === "number" ? Number(text) : text;
+  }
+  return values;
+}
+
+async function call(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  if (element("api-key").value) headers["X-API-Key"] = element("api-key").value;
+  const answer = await fetch(path, body && { method: "POST", headers, body: JSON.stringify(body) });
+  const content = await answer.json();
+  if (answer.ok) return content;
+  if (answer.status === 401) element("key").hidden = false;
+  const detail = content.detail;
+  throw new Error(
+    Array.isArray(detail) ? detail.map((item) => `${item.loc.slice(1).join(".")}: ${item.msg}`).join("; ") : detail,
+  );
+}
+
+function showPrediction({ prediction, target, drivers }) {
+  const { prediction: value, lower, upper, warnings } = prediction;
+  element("target").textContent = `Predicted ${label(target).toLowerCase()}`;
+  element("prediction").textContent = format(value);
+  element("interval").textContent =
+    `${Math.round(model.interval.level * 100)}% interval: ${format(lower)} to ${format(upper)}`;
+  const ends = [Math.min(lower, value) - (upper - lower) / 2, upper + (upper - lower) / 2];
+  const percent = (at) => `${(100 * (at - ends[0])) / (ends[1] - ends[0] || 1)}%`;
+  element("range").style.left = percent(lower);
+  element("range").style.width = `${(100 * (upper - lower)) / (ends[1] - ends[0] || 1)}%`;
+  element("point").style.left = percent(value);
+  element("warnings").replaceChildren(
+    ...warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })),
+  );
+  const top = drivers.slice(0, SHOWN_DRIVERS).filter((driver) => driver.effect !== 0);
+  const largest = Math.max(...top.map((driver) => Math.abs(driver.effect)));
+  element("drivers").replaceChildren(...top.map((driver) => showDriver(driver, largest)));
+}
+
+function showDriver({ feature, value, typical, effect }, largest) {
+  const item = document.createElement("li");
+  const shown = (one) => (one === null ? "missing" : typeof one === "number" ? format(one) : one);
+  const what = document.createElement("span");
+  what.textContent = `${label(feature)}: ${shown(value)} (typical: ${shown(typical)})`;
+  const how = document.createElement("span");
+  how.className = `effect ${effect > 0 ? "up" : "down"}`;
+  how.textContent = `${effect > 0 ? "+" : "−"}${format(Math.abs(effect))}`;
+  const bar = document.createElement("div");
+  bar.className = `bar ${effect > 0 ? "up" : "down"}`;
+  bar.style.width = `${(100 * Math.abs(effect)) / largest}%`;
+  item.append(what, how, bar);
+  return item;
+}
+
+async function update() {
+  const mine = ++latest;
+  try {
+    const result = await call("explain", row());
+    if (mine !== latest) return; // a newer answer is on its way
+    showPrediction(result);
+    element("message").hidden = true;
+  } catch (error) {
+    if (mine !== latest) return;
+    element("message").textContent = error.message;
+    element("message").hidden = false;
+  }
+}
+
+function later() {
+  clearTimeout(timer);
+  timer = setTimeout(update, PAUSE_MS);
+}
+
+async function start() {
+  try {
+    model = await call("model");
+  } catch (error) {
+    element("message").textContent = error.message;
+    element("message").hidden = false;
+    return;
+  }
+  const title = label(model.name);
+  document.title = title;
+  element("title").textContent = title;
+  element("about").textContent = `Predicts ${label(model.target).toLowerCase()} from ${model.columns.length} values.`;
+  element("version").textContent = model.version;
+  const error = model.metrics?.model?.mae?.value;
+  if (error) element("quality").textContent = `mean absolute error ${format(error)} on test data`;
+  // The most important values come first; the others are behind "All other values".
+  const weight = (column) => model.importance[column.name] ?? 0;
+  const order = [...model.columns].sort((a, b) => weight(b) - weight(a));
+  element("fields").replaceChildren(...order.slice(0, SHOWN_FIELDS).map(input));
+  element("more").replaceChildren(...order.slice(SHOWN_FIELDS).map(input));
+  element("form").addEventListener("input", later);
+  element("api-key").addEventListener("change", update);
+  element("form").addEventListener("submit", (event) => event.preventDefault());
+  element("form").addEventListener("reset", (event) => {
+    event.preventDefault();
+    for (const column of model.columns) element("form").elements[column.name].value = model.example[column.name] ?? "";
+    update();
+  });
+  await update();
+}
+
+start();
