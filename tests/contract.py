@@ -1,0 +1,51 @@
+"""What `copier.yml` promises, as Python values: stages, questions, choices, layers. Every test reads them from here.
+
+Nothing is listed twice: a stage or a choice that is added to `copier.yml` is tested without a change to the tests.
+"""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from allpairspy import AllPairs
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATES = ROOT / "templates"
+EXPECTED = ROOT / "tests" / "expected"
+
+CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
+STAGES: dict[str, Any] = CONFIG["stages"]["default"]
+QUESTIONS: dict[str, Any] = {name: spec for name, spec in CONFIG.items() if isinstance(spec, dict) and "help" in spec}
+CHOICES: dict[str, list[str]] = {
+    name: list(STAGES) if name == "stage" else list(spec["choices"].values())
+    for name, spec in QUESTIONS.items()
+    if "choices" in spec
+}
+FREE_TEXT = [name for name in QUESTIONS if name not in CHOICES and name != "package_name"]
+DEFAULT_STAGE = next(iter(STAGES))
+# Answers without which a question is not asked.
+PREREQUISITES = {"data_remote_url": {"data_remote": "s3"}, "mlflow_uri": {"mlflow_backend": "server"}}
+
+# Every two choices of two different questions occur together in one of these.
+PAIRWISE: list[dict[str, str]] = [dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list(CHOICES.values()))]
+
+
+def combinations(*questions: str) -> list[dict[str, str]]:
+    """Every combination of the choices of these questions."""
+    return [dict(zip(questions, row, strict=True)) for row in product(*(CHOICES[name] for name in questions))]
+
+
+def active_layers(answers: dict[str, str]) -> list[str]:
+    """The layers that `copier.yml` switches on for these answers."""
+    text = jinja2.Template(CONFIG["layer"]["default"]).render(stages=STAGES, **answers)
+    return list(yaml.safe_load(text))
+
+
+ALL_LAYERS = {layer for answers in combinations(*CHOICES) for layer in active_layers(answers)}
+
+
+def label(answers: dict[str, str]) -> str:
+    """A test's name for a combination of answers."""
+    return "-".join(answers.values())
