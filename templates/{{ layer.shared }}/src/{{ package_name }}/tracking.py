@@ -3,6 +3,7 @@
 `uv run poe mlflow` opens the browser interface. The service never imports this module's MLflow.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -34,6 +35,10 @@ def connect() -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     import mlflow
 
+    # Its progress notes would bury the results; and uv's environments hold no pip, which it remarks each time.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(uri)
     try:
         mlflow.set_experiment(PROJECT)
@@ -80,17 +85,18 @@ def data_hash(path: str, lock: Path = Path("dvc.lock")) -> str:
     return next((out["md5"] for out in entries if out["path"] == path), "unknown")
 
 
-def register(mlflow: Any, run_id: str, tags: dict[str, str]) -> str | None:
-    """Register the model of a run under the project's name, once; returns its version.
+def register(mlflow: Any, model_uri: str, tags: dict[str, str]) -> str | None:
+    """Register a logged model under the project's name, once; returns its version.
 
-    Returns None where the run holds no model, because the database was deleted after training.
+    Returns None where the model is not in this store, because the database was deleted after training.
     """
-    client = mlflow.MlflowClient()
-    known = client.search_model_versions(f"name = '{PROJECT}' and run_id = '{run_id}'")
-    if known:
-        return str(known[0].version)
+    known = mlflow.MlflowClient().search_model_versions(f"name = '{PROJECT}'")
+    for registered in known:
+        if registered.tags.get("logged_as") == model_uri:
+            return str(registered.version)
     try:
-        return str(mlflow.register_model(f"runs:/{run_id}/model", PROJECT, tags=tags).version)
+        tags = tags | {"logged_as": model_uri}
+        return str(mlflow.register_model(model_uri, PROJECT, tags=tags).version)
     except mlflow.exceptions.MlflowException:
         return None
 

@@ -19,6 +19,7 @@ from .data import load_contract
 from .export import TOLERANCE
 from .features import arrays_from_frame, table_for_pipeline
 from .interval import coverage
+from .model import limit_threads
 from .params import EvaluateParams, load_params
 from .predict import Predictor
 from .prepare import PREPARED, REPORTS
@@ -156,7 +157,8 @@ def main() -> None:
         },
         "export": {"largest_relative_difference": difference, "tolerance": TOLERANCE},
     }
-    ranking = importance(models["model"], table, truth, params)
+    with limit_threads(len(table)):
+        ranking = importance(models["model"], table, truth, params)
     slices = errors_by_slice(
         test, truth, prediction, inside, params.slices or [str(name) for name in ranking.index[:2]]
     )

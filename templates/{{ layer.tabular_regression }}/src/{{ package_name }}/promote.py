@@ -119,9 +119,10 @@ def main() -> None:
         importance = dict(zip(table["feature"], table["rmse_increase"], strict=True))
         install(candidate, CANDIDATE, CHAMPION, {"metrics": kept, "importance": importance})
 
-    run_id = candidate.card.origin["run_id"]
-    with tracking.run(run_id) as mlflow:
-        version = tracking.register(mlflow, run_id, {"promoted": str(promoted), "reason": reason})
+    origin = candidate.card.origin
+    with tracking.run(origin["run_id"]) as mlflow:
+        tags = {"promoted": str(promoted), "reason": reason}
+        version = tracking.register(mlflow, origin["logged_as"], tags)
         if promoted and version is not None:
             mlflow.MlflowClient().set_registered_model_alias(tracking.PROJECT, "champion", version)
     decision = {"promoted": promoted, "reason": reason, "candidate": candidate.card.version}

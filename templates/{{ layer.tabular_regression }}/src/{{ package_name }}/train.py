@@ -24,7 +24,7 @@ from .data import load_contract
 from .export import export_onnx
 from .features import arrays_from_frame, table_for_pipeline
 from .interval import Interval, calibrate
-from .model import boosting, dummy_baseline, linear_baseline, on_scale
+from .model import boosting, dummy_baseline, limit_threads, linear_baseline, on_scale
 from .params import TrainParams, load_params
 from .predict import Card, Predictor
 from .prepare import PREPARED, REPORTS
@@ -149,7 +149,7 @@ def main() -> None:
     table, target = table_for_pipeline(train, contract.columns), train[contract.target]
     data_version = tracking.data_hash(all_params.data.path)
 
-    with tracking.run() as mlflow:
+    with tracking.run() as mlflow, limit_threads(len(train)):
         run_id = mlflow.active_run().info.run_id
         mlflow.set_tags({"data_md5": data_version, "git_commit": tracking.git_commit()})
         mlflow.log_params(params.model_dump(exclude={"search": {"space"}}))
@@ -171,6 +171,7 @@ def main() -> None:
             example=example_row(test, contract),
             origin={
                 "run_id": run_id,
+                "logged_as": log_model(mlflow, model, table),
                 "git_commit": tracking.git_commit(),
                 "data_md5": data_version,
                 "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -184,7 +185,6 @@ def main() -> None:
         save(CANDIDATE, card, graph, {"model": model, **reference})
         REPORTS.mkdir(exist_ok=True)
         (REPORTS / "search.json").write_text(json.dumps(trials, indent=2) + "\n", encoding="utf-8")
-        log_model(mlflow, model, table)
     print(f"Model {card.version}, learned on the {best['scale']} scale, is in {CANDIDATE}")
 
 
@@ -198,11 +198,11 @@ def example_row(test: pd.DataFrame, contract: Contract) -> dict[str, float | str
     }
 
 
-def log_model(mlflow: Any, model: TransformedTargetRegressor, table: pd.DataFrame) -> None:
-    """Store the scikit-learn pipeline in the run, with its signature, in skops' format."""
+def log_model(mlflow: Any, model: TransformedTargetRegressor, table: pd.DataFrame) -> str:
+    """Store the scikit-learn pipeline in the run, with its signature, in skops' format; returns its address."""
     # Requirements are named here because finding them out takes MLflow several seconds.
     packages = ["scikit-learn", "skops", "pandas", "numpy"]
-    mlflow.sklearn.log_model(
+    logged = mlflow.sklearn.log_model(
         model,
         name="model",
         signature=mlflow.models.infer_signature(table, model.predict(table[:5])),
@@ -211,6 +211,7 @@ def log_model(mlflow: Any, model: TransformedTargetRegressor, table: pd.DataFram
         serialization_format="skops",
         skops_trusted_types=TRUSTED_TYPES,
     )
+    return str(logged.model_uri)
 
 
 if __name__ == "__main__":
