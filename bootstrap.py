@@ -39,11 +39,13 @@ def main() -> int:
         return 2
     task, *arguments = sys.argv[1:]
     uv = find_uv()
-    env = {new: os.environ[old].replace(" ", ",") for old, new in PIP_TO_UV.items() if os.environ.get(old)} | os.environ
+    env = dict(os.environ)
+    for old, new in PIP_TO_UV.items():
+        if env.get(old) and not env.get(new):
+            env[new] = env[old].replace(" ", ",")
     env["PATH"] = f"{uv.parent}{os.pathsep}{env['PATH']}"
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl+C is for the task; this script waits until it has ended
-    command = [uv, "run", "poe", task, *(["--", *arguments] if arguments else [])]
-    return subprocess.call(command, cwd=ROOT, env=env)
+    return subprocess.call([uv, "run", "poe", task, *arguments], cwd=ROOT, env=env)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def commit(folder: Path, message: str, tag: str | None = None) -> None:
     """Commit everything in a folder, which becomes a repository if it is none; a tag makes it a release."""
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", message)
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
     if tag:
         git(folder, "tag", tag)
 
