@@ -57,14 +57,22 @@ def decide(
     return False, f"RMSE {candidate_rmse:,.4g} does not beat the champion's {champion_rmse:,.4g}"
 
 
+def in_service() -> Predictor | None:
+    """Load the champion; None where there is none, or none that works."""
+    try:
+        return Predictor.load(CHAMPION)
+    except (OSError, ValueError):
+        return None
+
+
 def champion_rmse(test: pd.DataFrame, target: str) -> float | None:
     """Let the champion predict the test part; None where there is no champion for this table and target."""
+    champion = in_service()
+    if champion is None or champion.card.target != target:
+        return None
     try:
-        champion = Predictor.load(CHAMPION)
-        if champion.card.target != target:
-            return None
         numeric, categorical = arrays_from_frame(test, champion.card.columns)
-    except (OSError, ValueError, KeyError):
+    except (KeyError, ValueError):  # it was trained on other columns
         return None
     truth = test[target].to_numpy(dtype=np.float64)
     return rmse(truth, champion.run(numeric, categorical))
@@ -125,8 +133,16 @@ def main() -> None:
         version = tracking.register(mlflow, origin["logged_as"], tags)
         if promoted and version is not None:
             mlflow.MlflowClient().set_registered_model_alias(tracking.PROJECT, "champion", version)
-    decision = {"promoted": promoted, "reason": reason, "candidate": candidate.card.version}
-    (REPORTS / "promotion.json").write_text(json.dumps(decision, indent=2) + "\n", encoding="utf-8")
+    # What is in service now; None if no candidate was ever good enough.
+    now = in_service()
+    decision = {
+        "promoted": promoted,
+        "reason": reason,
+        "candidate": candidate.card.version,
+        "target": candidate.card.target,
+        "champion": now and {"version": now.card.version, **now.card.origin},
+    }
+    write_atomically(REPORTS / "promotion.json", json.dumps(decision, indent=2) + "\n")
     print(("Promoted: " if promoted else "Not promoted: ") + reason)
 
 

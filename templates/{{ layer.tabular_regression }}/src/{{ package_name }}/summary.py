@@ -9,9 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .evaluate import SMALLEST_SLICE
-from .predict import Predictor
 from .prepare import REPORTS
-from .promote import CHAMPION
 
 NOT_YET = "_No results yet: run `uv run poe demo`._"
 
@@ -38,12 +36,11 @@ def sections() -> dict[str, str]:
         promotion = read("promotion.json")
         slices = pd.read_csv(REPORTS / "slices.csv")
         importance = pd.read_csv(REPORTS / "importance.csv")
-        card = Predictor.load(CHAMPION).card
     except (OSError, ValueError):
         return {"results": NOT_YET, "facts": NOT_YET}
     return {
-        "results": results(metrics, importance, slices, card.target),
-        "facts": facts(metrics, quality, trials["best"], promotion, card.model_dump()),
+        "results": results(metrics, importance, slices, promotion["target"]),
+        "facts": facts(metrics, quality, trials["best"], promotion),
     }
 
 
@@ -86,15 +83,15 @@ def facts(
     quality: dict[str, Any],
     best: dict[str, Any],
     promotion: dict[str, Any],
-    card: dict[str, Any],
 ) -> str:
     """Return the section of generated facts for the model card."""
     settings = ", ".join(f"{name} {value:g}" for name, value in best["settings"].items())
+    champion = promotion["champion"]
     split = ", ".join(f"{rows} {part}" for part, rows in quality["split"].items())
     lines = {
-        "Model in service": f"`{card['version']}`, trained at {card['origin']['trained_at']}",
-        "Last decision": f"{promotion['reason']}",
-        "Code and data": f"git `{card['origin']['git_commit']}`, data MD5 `{card['origin']['data_md5']}`",
+        "Model in service": f"`{champion['version']}`, trained at {champion['trained_at']}" if champion else "none",
+        "Code and data": f"git `{champion['git_commit']}`, data MD5 `{champion['data_md5']}`" if champion else "",
+        "Last decision": promotion["reason"],
         "Algorithm": f"histogram gradient boosting on the {best['scale']} scale ({settings})",
         "Rows": f"{quality['rows']} ({split}), {quality['features']} features",
         "Duplicate rows": f"{quality['duplicate_rows']}",
