@@ -25,6 +25,7 @@ class DataParams(Section):
     url: str | None = None
     sha256: str | None = None
     package: str | None = None
+    rows: str | None = None
 
 
 class SplitParams(Section):

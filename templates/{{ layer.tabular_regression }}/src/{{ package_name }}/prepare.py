@@ -74,6 +74,23 @@ def describe(error: SchemaErrors, table: pd.DataFrame, source: str) -> str:
     return f"{source}: column '{column}', row {row + 2}: {problem}{more}"
 
 
+def keep_rows(table: pd.DataFrame, query: str | None) -> pd.DataFrame:
+    """Return the rows that a pandas query selects; all of them without one.
+
+    Raises:
+        DataError: If the query is wrong or selects nothing.
+    """
+    if query is None:
+        return table
+    try:
+        kept = table.query(query, engine="python")
+    except Exception as error:  # pandas raises many kinds for a wrong query; all mean the same to the user
+        raise DataError(f"params.yaml: 'data.rows': {query!r} does not fit the table: {error}") from error
+    if kept.empty:
+        raise DataError(f"params.yaml: 'data.rows': no row fits {query!r}")
+    return kept
+
+
 def split(table: pd.DataFrame, params: SplitParams) -> dict[str, pd.DataFrame]:
     """Divide rows by a hash of their content.
 
@@ -132,7 +149,7 @@ def main() -> None:
         if not is_about(contract, params.data):
             raise DataError("schema.yaml is about other data than params.yaml: run `uv run poe train`")
         raw = read_table(Path(params.data.path), contract.categorical())
-        table = check(raw, contract, params.data.path)
+        table = keep_rows(check(raw, contract, params.data.path), params.data.rows)
         parts = split(table, params.split)
     except DataError as error:
         raise SystemExit(f"error: {error}") from error
