@@ -87,6 +87,17 @@ def test_python_has_no_lint_errors(project):
     assert ruff(project, "check", "--output-format=concise", "--quiet") == ""
 
 
+@pytest.mark.parametrize("name", ["a", "zz_top", "house_price_predictor"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_python_is_clean_whatever_the_package_is_called(stage, name, render):
+    """A shorter or longer name must not move a line break or the order of imports."""
+    project = render(stage=stage, package_name=name)
+    assert (
+        ruff(project, "format", "--check", "--diff") + ruff(project, "check", "--output-format=concise", "--quiet")
+        == ""
+    )
+
+
 def ruff(project: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, encoding="utf-8", check=False)
