@@ -16,9 +16,8 @@ import pandas as pd
 import yaml
 
 from .contract import Column, Contract
-from .params import DataParams, load_params
+from .params import CONTRACT_FILE, DataParams, load_params
 
-CONTRACT_FILE = Path("schema.yaml")
 # More different texts than this, or one for every second row, and a text column cannot be learned from.
 MOST_CATEGORIES = 200
 

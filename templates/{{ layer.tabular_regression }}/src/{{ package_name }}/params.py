@@ -1,4 +1,7 @@
-"""Typed reading of `params.yaml`: a misspelt or impossible parameter stops the run with one clear sentence."""
+"""The parameters of the pipeline, and where its files lie.
+
+Reading is typed: a misspelt or impossible parameter in `params.yaml` stops the run with one clear sentence.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PARAMS_FILE = Path("params.yaml")
+CONTRACT_FILE = Path("schema.yaml")
+PREPARED = Path("data/prepared")
+REPORTS = Path("reports")
+CANDIDATE = Path("models/candidate")
+CHAMPION = Path("models/champion")
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 

@@ -14,10 +14,8 @@ from pandera.errors import SchemaErrors
 
 from .contract import LARGEST_NUMBER, LONGEST_TEXT, Contract
 from .data import DataError, is_about, load_contract, read_table
-from .params import SplitParams, load_params
+from .params import PREPARED, REPORTS, SplitParams, load_params
 
-PREPARED = Path("data/prepared")
-REPORTS = Path("reports")
 PARTS = ("train", "calibration", "test")
 # Values further from the median than this many interquartile ranges are named in the notes.
 FAR_OUT = 5

@@ -20,14 +20,10 @@ import pandas as pd
 
 from . import tracking
 from .data import load_contract
-from .evaluate import rmse
 from .features import arrays_from_frame
-from .params import load_params
+from .metrics import rmse
+from .params import CANDIDATE, CHAMPION, PREPARED, REPORTS, load_params
 from .predict import Predictor
-from .prepare import PREPARED, REPORTS
-from .train import CANDIDATE
-
-CHAMPION = Path("models/champion")
 
 
 def decide(

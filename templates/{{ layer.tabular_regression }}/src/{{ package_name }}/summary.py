@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from .evaluate import SMALLEST_SLICE
-from .prepare import REPORTS
+from .params import REPORTS
 
 NOT_YET = "_No results yet: run `uv run poe demo`._"
 
@@ -71,7 +70,7 @@ def results(metrics: dict[str, Any], importance: pd.DataFrame, slices: pd.DataFr
         worst = slices.sort_values("mae").iloc[-1]
         text += [
             "",
-            f"Weakest of the groups with at least {SMALLEST_SLICE} test rows: `{worst['column']}` = {worst['group']} "
+            f"Weakest of the groups in `reports/slices.csv`: `{worst['column']}` = {worst['group']} "
             f"(MAE {number(worst['mae'])} on {worst['rows']} rows).",
         ]
     text += ["", "![Predicted and true values, and errors](reports/residuals.png)"]

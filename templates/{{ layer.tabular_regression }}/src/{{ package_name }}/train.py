@@ -25,11 +25,9 @@ from .export import export_onnx
 from .features import arrays_from_frame, table_for_pipeline
 from .interval import Interval, calibrate
 from .model import boosting, dummy_baseline, limit_threads, linear_baseline, on_scale
-from .params import TrainParams, load_params
+from .params import CANDIDATE, PREPARED, REPORTS, TrainParams, load_params
 from .predict import Card, Predictor
-from .prepare import PREPARED, REPORTS
 
-CANDIDATE = Path("models/candidate")
 # Types inside the saved pipeline that skops does not know by itself. Loading trusts these and no others.
 TRUSTED_TYPES = [
     "numpy.dtype",
