@@ -53,16 +53,18 @@ def label(answers: dict[str, str]) -> str:
     return "-".join(answers.values())
 
 
+VALIDATORS = jinja2.Environment(extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"])  # noqa: S701
+VALIDATORS.globals |= {
+    "stages": STAGES,
+    "reserved_names": yaml.safe_load(CONFIG["reserved_names"]["default"]),
+    "unprintable": CONFIG["unprintable"]["default"],
+}
+
+
 def refusal(question: str, answer: str, **others: str) -> str:
     """What the question's validator says to an answer; empty if it is accepted.
 
     The same Jinja environment as Copier's, thousands of times faster than a copy.
     """
-    environment = jinja2.Environment(extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"])  # noqa: S701
-    tables = {
-        "stages": STAGES,
-        "reserved_names": yaml.safe_load(CONFIG["reserved_names"]["default"]),
-        "unprintable": CONFIG["unprintable"]["default"],
-    }
-    answers = tables | PREREQUISITES.get(question, {}) | others | {question: answer}
-    return environment.from_string(QUESTIONS[question]["validator"]).render(answers).strip()
+    validator = VALIDATORS.from_string(QUESTIONS[question]["validator"])
+    return validator.render(PREREQUISITES.get(question, {}) | others | {question: answer}).strip()

@@ -92,5 +92,6 @@ def test_the_demo_renders_the_example_once_and_runs_its_demo(stand_in, template,
     assert first.stdout.splitlines()[-1].strip() == f"{project}: run poe demo"
     assert first.returncode == 7
     (project / "README.md").write_text("mine\n", "utf-8")
-    run(repository / "examples" / "demo.py", path=path)
+    second = run(repository / "examples" / "demo.py", path=path)
+    assert second.stdout.strip() == f"{project}: run poe demo"
     assert (project / "README.md").read_text("utf-8") == "mine\n"

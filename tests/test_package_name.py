@@ -11,7 +11,7 @@ from contract import CONFIG, refusal
 from copier import run_copy
 
 # Imported by another name than they are installed by; read from the packages themselves where they are installed.
-IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "pillow": "PIL", "uvicorn": "uvicorn"}
+IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "pillow": "PIL"}
 PROJECT_NAMES = [
     "House Prices",
     "Häuser & Preise!",
@@ -24,7 +24,7 @@ PROJECT_NAMES = [
     "-",
     "test",
     "x" * 80,
-    "ab " * 26,
+    "abc " * 20,
     "None",
 ]
 
