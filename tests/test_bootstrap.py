@@ -40,7 +40,7 @@ def stand_in(tmp_path) -> Path:
 
 def run(script: Path, *arguments: str, path: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(script), *arguments]
-    environment = os.environ | {"PATH": path} | variables
+    environment = os.environ | {"PATH": path, "UV_FIND_LINKS": ""} | variables
     return subprocess.run(command, env=environment, check=False, capture_output=True, text=True, encoding="utf-8")
 
 
