@@ -1,0 +1,161 @@
+"""Fixtures: a template snapshot, a fresh project of each stage, and the same project after its first run."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import copier
+import httpx
+import pytest
+import yaml
+
+from .project import QUICK, Project
+from .service import Service
+
+TEMPLATE = Path(__file__).resolve().parents[2]
+STAGES: dict[str, Any] = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))["stages"]["default"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker of tests that are about some stages only."""
+    config.addinivalue_line("markers", "stages(*keys): run the test for these stages only")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test for every stage of the stage table, or for those that a `stages` marker names."""
+    if "stage" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("stages")
+        metafunc.parametrize("stage", marker.args if marker else list(STAGES), scope="session")
+
+
+@pytest.fixture(scope="session")
+def uv() -> str:
+    """The uv program, the one tool that a user must have."""
+    path = shutil.which("uv")
+    assert path, "these tests need uv on PATH"
+    return path
+
+
+@pytest.fixture(scope="session")
+def variables(uv: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of a user who has uv and git and has configured neither.
+
+    Only the package cache is shared with this machine: what is installed comes through it, not from it.
+    """
+    kept = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE")
+    mine = {name: value for name, value in os.environ.items() if name in kept or name.startswith("UV_")}
+    home = tmp_path_factory.mktemp("home")
+    cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
+    mine |= {"HOME": str(home), "UV_CACHE_DIR": cache, "DVC_SITE_CACHE_DIR": str(home / "dvc")}
+    # OpenMP's threads wait by spinning: training takes twenty times as long while another process uses a core.
+    mine["OMP_NUM_THREADS"] = "1"
+    if "PIP_FIND_LINKS" in os.environ:  # uv does not read pip's settings
+        mine.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
+    return mine
+
+
+@pytest.fixture(scope="session")
+def fresh(
+    template: Path, stage: str, uv: str, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """A new project of a stage with its packages installed; nothing has run yet. Do not change it."""
+    path = tmp_path_factory.mktemp("fresh") / "project"
+    copier.run_copy(str(template), path, data={"stage": stage}, defaults=True, quiet=True)
+    answers = yaml.safe_load((path / ".copier-answers.yml").read_text(encoding="utf-8"))
+    project = Project(path, answers["package_name"], path / ".venv", variables)
+    project.run(uv, "sync", "--quiet")
+    return project
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """What the first command in a new project did.
+
+    Attributes:
+        project: The project afterwards.
+        printed: Everything the command printed.
+        page: The demo page it served.
+        prediction: The answer to the example request.
+        exit_code: After SIGTERM.
+    """
+
+    project: Project
+    printed: str
+    page: httpx.Response
+    prediction: httpx.Response
+    exit_code: int
+
+
+@pytest.fixture(scope="session")
+def first_run(fresh: Project, uv: str, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """Give `uv run poe demo` in a new project, as its owner's first command; look at the page; stop it."""
+    path = tmp_path_factory.mktemp("trained") / "project"
+    shutil.copytree(fresh.path, path, ignore=shutil.ignore_patterns(".venv", "uv.lock"))
+    project = Project(path, fresh.package, path / ".venv", fresh.variables)
+    log = path.parent / "demo.log"
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            [uv, "run", "poe", "demo"],
+            cwd=path,
+            env=fresh.variables | {"PORT": str(free_port()), "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,
+        )
+        demo = Service(process, log)
+        try:
+            demo.wait_until_listening(patience_seconds=1200)
+            with demo.client() as client:
+                page = client.get("/")
+                verb = STAGES[project.read_yaml(".copier-answers.yml")["stage"]]["service_verb"]
+                prediction = client.post(f"/{verb}", json=project.example())
+            exit_code = demo.stop()
+        finally:
+            demo.kill()
+    return FirstRun(project, log.read_text(encoding="utf-8"), page, prediction, exit_code)
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def trained(first_run: FirstRun) -> Project:
+    """A project after its first run. Do not change it: copy it."""
+    return first_run.project
+
+
+@pytest.fixture
+def owned(trained: Project, tmp_path: Path) -> Project:
+    """A copy of the trained project, to change at will."""
+    return trained.copy_to(tmp_path / "project")
+
+
+@pytest.fixture
+def quick(owned: Project) -> Project:
+    """A copy of the trained project whose next training takes seconds; the champion is the one of the full search."""
+    owned.change_params(QUICK)
+    return owned
+
+
+@pytest.fixture(scope="session")
+def verb(stage: str) -> str:
+    """Path of the route that is the stage's own."""
+    return f"/{STAGES[stage]['service_verb']}"
+
+
+@pytest.fixture(scope="session")
+def service(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service of the trained project, for tests that only ask it."""
+    copy = trained.copy_to(tmp_path_factory.mktemp("serving") / "project")
+    with copy.serve() as running:
+        yield running

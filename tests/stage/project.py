@@ -1,0 +1,161 @@
+"""A rendered project on disk: run its commands, change its parameters, serve it, copy it."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .service import Service
+
+# Long enough for any step on a busy machine; no test asserts a time.
+PATIENCE_SECONDS = 900
+# A run of seconds instead of a minute, for tests that are about something else than the model's quality.
+QUICK = {
+    "train.target_scale": "linear",
+    "train.search.candidates": 1,
+    "train.search.folds": 2,
+    "train.search.space": {"max_iter": [40], "learning_rate": [0.1]},
+    "evaluate.bootstrap_samples": 100,
+    "evaluate.importance_repeats": 1,
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder and the environment that runs it (copies share the environment of the original)."""
+
+    path: Path
+    package: str
+    environment: Path
+    variables: dict[str, str]
+
+    @property
+    def source(self) -> Path:
+        """Folder of the package."""
+        return self.path / "src" / self.package
+
+    @property
+    def champion(self) -> Path:
+        """Folder of the model in service."""
+        return self.path / "models" / "champion"
+
+    def read_json(self, name: str) -> Any:
+        """Read one of the project's JSON files."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    def read_yaml(self, name: str) -> Any:
+        """Read one of the project's YAML files."""
+        return yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
+
+    def example(self) -> Any:
+        """Request body that travels with the model."""
+        return self.read_json("models/champion/example.json")
+
+    def settings(self, extra: dict[str, str] | None = None) -> dict[str, str]:
+        """Return the environment variables of a command: the environment on PATH, and this copy's package first."""
+        programs = os.pathsep.join([str(self.environment / "bin"), self.variables["PATH"]])
+        mine = {"PATH": programs, "VIRTUAL_ENV": str(self.environment), "PYTHONPATH": str(self.path / "src")}
+        return self.variables | mine | (extra or {})
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command in the project's folder, in a process group of its own."""
+        variables = self.settings(options.pop("variables", None))
+        return subprocess.Popen(command, cwd=self.path, env=variables, text=True, process_group=0, **options)
+
+    def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; unless `check` is off, its failure fails the test and shows what it printed."""
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.settings(variables),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(
+                f"{' '.join(command)[:200]}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
+        return done
+
+    def python(self, code: str, **variables: str) -> Any:
+        """Run Python code in the project's environment; it prints JSON on its last line, which is returned."""
+        printed = self.run("python", "-c", code, **variables).stdout.strip().splitlines()
+        return json.loads(printed[-1])
+
+    def train(self, *, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the pipeline as its owner does."""
+        return self.run("poe", "train", check=check, **variables)
+
+    def stale_stages(self) -> set[str]:
+        """Names of the pipeline stages that DVC would run again."""
+        return set(json.loads(self.run("dvc", "status", "--json").stdout))
+
+    def change_params(self, changes: dict[str, Any]) -> None:
+        """Change entries of params.yaml, addressed as in `train.search.folds`."""
+        params = self.read_yaml("params.yaml")
+        for dotted, value in changes.items():
+            *sections, name = dotted.split(".")
+            section = params
+            for key in sections:
+                section = section[key]
+            section[name] = value
+        (self.path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+    @contextmanager
+    def serve(self, **settings: str) -> Iterator[Service]:
+        """Run the service on a free port for the length of a `with` block."""
+        with self.serve_by("python", "-m", f"{self.package}.serve", **settings) as service:
+            yield service
+
+    @contextmanager
+    def serve_by(self, *command: str, **settings: str) -> Iterator[Service]:
+        """Run a command that serves, for the length of a `with` block."""
+        log = self.path / "service.log"
+        with log.open("w", encoding="utf-8") as output:
+            variables = {"PORT": "0", "PYTHONUNBUFFERED": "1", **settings}
+            process = self.start(*command, variables=variables, stdout=output, stderr=subprocess.STDOUT)
+            service = Service(process, log)
+            try:
+                service.wait_until_listening()
+                yield service
+            finally:
+                service.kill()
+
+    def copy_to(self, destination: Path) -> "Project":
+        """Copy the project with its data, models and runs; the copy shares the installed packages."""
+        skipped = shutil.ignore_patterns(".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+        shutil.copytree(self.path, destination, ignore=skipped, symlinks=True)
+        database = destination / "mlflow.db"
+        if database.exists():
+            move_artifacts(database, self.path, destination)
+        return Project(destination, self.package, self.environment, self.variables)
+
+
+# MLflow stores absolute paths, so that a copied database would write into the folder it was copied from.
+ARTIFACT_PATHS = {
+    "experiments": ["artifact_location"],
+    "runs": ["artifact_uri"],
+    "logged_models": ["artifact_location"],
+    "model_versions": ["source", "storage_location"],
+}
+
+
+def move_artifacts(database: Path, old: Path, new: Path) -> None:
+    """Rewrite the folder of the artifacts in a copied MLflow database."""
+    connection = sqlite3.connect(database)
+    with connection:
+        for table, columns in ARTIFACT_PATHS.items():
+            for column in columns:
+                statement = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608 - names from above
+                connection.execute(statement, (str(old), str(new)))
+    connection.close()

@@ -1,0 +1,63 @@
+"""Training that is killed half-way: the model in service goes on, and the same command then succeeds."""
+
+import os
+import signal
+
+import pytest
+
+from .project import Project
+
+pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
+
+
+FOUR_TRIALS = {"train.search.candidates": 4, "train.search.space": {"max_iter": [10, 20, 30, 40]}}
+
+
+def kill_when(project: Project, sign: str) -> None:
+    """Train, and kill every process of it as soon as a line with `sign` appears."""
+    log = project.path / "train.log"
+    with log.open("w", encoding="utf-8") as output:
+        process = project.start("dvc", "repro", stdout=output, stderr=output)
+        try:
+            while sign not in log.read_text(encoding="utf-8"):
+                assert process.poll() is None, log.read_text(encoding="utf-8")
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("  3/4 ", id="in the search"),
+        pytest.param("4/4 ", id="before the model is written"),
+        pytest.param("is in models/candidate", id="after the model is written"),
+        pytest.param("> python -m house_price_predictor.evaluate", id="at the start of the evaluation"),
+        pytest.param("> python -m house_price_predictor.promote", id="at the start of the promotion"),
+    ],
+)
+def test_training_that_was_killed_can_be_repeated(quick: Project, moment: str) -> None:
+    quick.change_params(FOUR_TRIALS)
+    with quick.serve() as service, service.client() as client:
+        before = client.post("/predict", json=quick.example()).json()
+        kill_when(quick, moment)
+        assert client.post("/predict", json=quick.example()).json() == before
+    with quick.serve() as restarted, restarted.client() as client:
+        assert client.post("/predict", json=quick.example()).json() == before
+    quick.train()
+    assert quick.stale_stages() == set()
+    assert (
+        quick.read_json("reports/promotion.json")["candidate"]
+        == quick.read_json("models/candidate/model.json")["version"]
+    )
+
+
+def test_a_first_training_that_was_killed_leaves_no_model_in_service(quick: Project) -> None:
+    quick.run("python", "-c", "import shutil; [shutil.rmtree(name) for name in ('models', 'reports', 'data/prepared')]")
+    quick.change_params(FOUR_TRIALS)
+    kill_when(quick, "  3/4 ")
+    with quick.serve() as service, service.client() as client:
+        assert client.get("/ready").status_code == 503
+    quick.train()
+    with quick.serve() as service, service.client() as client:
+        assert client.get("/ready").status_code == 200

@@ -1,0 +1,36 @@
+"""What the service promises in /openapi.json holds for requests that nobody thought of: schemathesis makes them up."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from .conftest import TEMPLATE
+from .project import Project
+from .service import Service
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES_PER_OPERATION = 50
+
+
+def test_generated_requests_find_no_failure(service: Service, trained: Project, uv: str) -> None:
+    """All checks are on: status codes, content types and answers as documented, bad data refused, good data taken."""
+    versions = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))["versions"]["default"]
+    tool = [uv, "tool", "run", "--from", f"schemathesis{versions['schemathesis']}", "schemathesis"]
+    options = ["--checks", "all", "--max-examples", str(EXAMPLES_PER_OPERATION), "--seed", "1", "--continue-on-failure"]
+    done = subprocess.run(
+        [*tool, "run", f"{service.url}/openapi.json", *options],
+        cwd=service.log.parent,
+        env=trained.variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
+    assert "No issues found" in done.stdout
+    tested = re.search(r"Selected: (\d+)/(\d+)\s+Tested: (\d+)", done.stdout)
+    assert tested, done.stdout
+    assert len(set(tested.groups())) == 1
+    assert not re.search(r'HTTP/1\.1" 5\d\d', service.log.read_text(encoding="utf-8"))

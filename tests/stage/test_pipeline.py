@@ -1,0 +1,75 @@
+"""The pipeline under DVC: nothing runs twice, and a change reruns what depends on it and nothing else."""
+
+import pytest
+
+from .project import Project
+
+pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
+
+ALL = {"data", "prepare", "train", "evaluate", "promote"}
+
+
+def stages_run(printed: str) -> set[str]:
+    """Names of the stages whose commands were run, from what `dvc repro` printed."""
+    return {line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage")}
+
+
+def test_a_second_run_does_nothing(owned: Project) -> None:
+    before = (owned.path / "dvc.lock").read_bytes()
+    assert stages_run(owned.train().stdout) == set()
+    assert (owned.path / "dvc.lock").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "stale"),
+    [
+        ({"promotion.minimum_improvement": 0.5}, {"promote"}),
+        ({"evaluate.seed": 1}, {"evaluate"}),
+        ({"train.interval_level": 0.8}, {"train"}),
+        ({"split.seed": 1}, {"prepare"}),
+        ({"data.sha256": "0" * 64}, {"data"}),
+    ],
+)
+def test_a_changed_parameter_makes_only_its_stage_stale(
+    owned: Project, changes: dict[str, object], stale: set[str]
+) -> None:
+    assert owned.stale_stages() == set()
+    owned.change_params(changes)
+    assert owned.stale_stages() == stale
+
+
+@pytest.mark.parametrize("module", sorted(ALL))
+def test_a_changed_module_makes_its_stage_stale(owned: Project, module: str) -> None:
+    with (owned.source / f"{module}.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    assert module in owned.stale_stages()
+
+
+def test_changes_run_what_depends_on_them(quick: Project) -> None:
+    assert stages_run(quick.train().stdout) == {"train", "evaluate", "promote"}
+    quick.change_params({"evaluate.seed": 1})
+    assert stages_run(quick.train().stdout) == {"evaluate", "promote"}
+    quick.change_params({"promotion.minimum_improvement": 0.5})
+    assert stages_run(quick.train().stdout) == {"promote"}
+    quick.change_params({"split.seed": 1})
+    assert stages_run(quick.train().stdout) == ALL - {"data"}
+    assert stages_run(quick.train().stdout) == set()
+
+
+def test_lost_outputs_come_back_from_the_cache(owned: Project) -> None:
+    for part in (owned.path / "data" / "prepared").iterdir():
+        part.unlink()
+    printed = owned.run("dvc", "checkout", "data/prepared").stdout
+    assert (owned.path / "data" / "prepared" / "test.parquet").is_file(), printed
+    assert stages_run(owned.train().stdout) == set()
+
+
+def test_data_travels_through_the_remote(owned: Project) -> None:
+    """Another computer with the git repository and the remote has the data without any source of it."""
+    owned.run("dvc", "push")
+    raw = owned.read_yaml("params.yaml")["data"]["path"]
+    content = (owned.path / raw).read_bytes()
+    owned.run("python", "-c", "import shutil; shutil.rmtree('.dvc/cache')")
+    (owned.path / raw).unlink()
+    owned.run("dvc", "pull", raw)
+    assert (owned.path / raw).read_bytes() == content
