@@ -6,6 +6,8 @@ Each hostile text is given to every free-text question that accepts it, all in o
 import ast
 import configparser
 import email.parser
+import email.policy
+import email.utils
 import html
 import json
 import re

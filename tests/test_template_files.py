@@ -16,7 +16,8 @@ WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in (
 
 # An address that a package manager was configured with on somebody's machine, and folders of such a machine.
 REGISTRY = re.compile(r"(?:files\.pythonhosted|pypi|registry\.npmjs|deb\.debian|security\.debian)\.org/(?!project/)")
-MACHINE_PATH = re.compile(r"""(?<![\w.~}/-])/(?:work|root|tmp|home|Users|opt)/(?!\.\.\.)\w""")
+# (`/home/app` is the image's own user.)
+MACHINE_PATH = re.compile(r"(?<![\w.~}/-])/(?:work|root|tmp|Users|opt|home(?!/app\b))/\w")
 
 
 def name_of(path):
