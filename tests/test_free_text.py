@@ -303,5 +303,6 @@ def test_the_package_can_be_built_and_says_who_made_it(name, render, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         (name_of_metadata,) = [entry for entry in archive.namelist() if entry.endswith("METADATA")]
         metadata = email.parser.BytesParser(policy=email.policy.default).parsebytes(archive.read(name_of_metadata))
+        assert "my_package/__init__.py" in archive.namelist()
     assert metadata["Summary"] == HOSTILE[name]
     assert HOSTILE[name] in email.utils.parseaddr(str(metadata["Author-Email"]))[0]
