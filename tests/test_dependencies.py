@@ -1,0 +1,22 @@
+"""The packages that an answer brings in exist and fit together: uv finds versions for all of them."""
+
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import Render
+from contract import CHOICES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", CHOICES["stage"])
+@pytest.mark.parametrize("data_remote", CHOICES["data_remote"])
+def test_uv_resolves_the_project(render: Render, tmp_path: Path, stage: str, data_remote: str) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(render(stage=stage, data_remote=data_remote), project)
+    subprocess.run(["uv", "lock", "--quiet"], cwd=project, check=True)
+    locked = {package["name"] for package in tomllib.loads((project / "uv.lock").read_text("utf-8"))["package"]}
+    drivers = {"s3": "dvc-s3", "gcs": "dvc-gs", "azure": "dvc-azure"}
+    assert locked & set(drivers.values()) == ({drivers[data_remote]} if data_remote in drivers else set())
