@@ -52,8 +52,6 @@ def variables(uv: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     home = tmp_path_factory.mktemp("home")
     cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     mine |= {"HOME": str(home), "UV_CACHE_DIR": cache, "DVC_SITE_CACHE_DIR": str(home / "dvc")}
-    # OpenMP's threads wait by spinning: training takes twenty times as long while another process uses a core.
-    mine["OMP_NUM_THREADS"] = "1"
     if "PIP_FIND_LINKS" in os.environ:  # uv does not read pip's settings
         mine.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
     return mine

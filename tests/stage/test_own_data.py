@@ -32,7 +32,7 @@ def only_numbers(seed: int = 0) -> Rows:
     rows = []
     for _ in range(400):
         weight, power = rng.uniform(700, 2500), rng.uniform(40, 300)
-        litres = 1 + weight / 400 + power / 60 + rng.gauss(0, 0.4)
+        litres = weight * power / 40_000 + (3 if power > 200 else 0) + rng.gauss(0, 0.4)
         rows.append({"weight": round(weight), "power": round(power), "noise": rng.random(), "litres": litres})
     return rows
 

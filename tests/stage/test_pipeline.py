@@ -27,6 +27,7 @@ def test_a_second_run_does_nothing(owned: Project) -> None:
         ({"evaluate.seed": 1}, {"evaluate"}),
         ({"train.interval_level": 0.8}, {"train"}),
         ({"split.seed": 1}, {"prepare"}),
+        ({"data.rows": "index > 9"}, {"prepare"}),
         ({"data.sha256": "0" * 64}, {"data"}),
     ],
 )

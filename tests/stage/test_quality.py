@@ -22,7 +22,9 @@ from {package}.train import TRUSTED_TYPES
 parts = {{name: pd.read_parquet(f"data/prepared/{{name}}.parquet") for name in ("train", "calibration", "test")}}
 predictor = Predictor.load(Path("models/champion"))
 card, test = predictor.card, parts["test"]
-session = onnxruntime.InferenceSession(next(Path("models/champion").glob("*.onnx")))
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1  # several threads sum the trees in another order, which shows in the seventh digit
+session = onnxruntime.InferenceSession(next(Path("models/champion").glob("*.onnx")), options)
 numeric, categorical = arrays_from_frame(test, card.columns)
 graph = session.run(None, {{"numeric": numeric, "categorical": categorical}})[0][:, 0].astype(float)
 native = skops.io.load("models/candidate/model.skops", trusted=TRUSTED_TYPES)
@@ -118,10 +120,12 @@ check_export(np.array([100.0, 200.0]), np.array([100.0, 200.1]))
 
 
 def test_the_same_data_and_parameters_give_the_same_model(quick: Project) -> None:
-    quick.train()
-    first = quick.read_json("models/candidate/model.json")["version"]
-    quick.run("dvc", "repro", "--force", "--single-item", "train")
-    assert quick.read_json("models/candidate/model.json")["version"] == first
+    """To the last byte of the graph, whatever order the interpreter gives to sets."""
+    versions = set()
+    for hash_seed in ("0", "1", "2", "3"):
+        quick.run("dvc", "repro", "--force", "--single-item", "train", PYTHONHASHSEED=hash_seed)
+        versions.add(quick.read_json("models/candidate/model.json")["version"])
+    assert len(versions) == 1
 
 
 def test_the_command_line_predicts_what_the_service_predicts(owned: Project) -> None:
