@@ -87,9 +87,9 @@ class Project:
             )
         return done
 
-    def python(self, code: str, **variables: str) -> Any:
+    def python(self, code: str) -> Any:
         """Run Python code in the project's environment; it prints JSON on its last line, which is returned."""
-        printed = self.run("python", "-c", code, **variables).stdout.strip().splitlines()
+        printed = self.run("python", "-c", code).stdout.strip().splitlines()
         return json.loads(printed[-1])
 
     def train(self, *, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -182,7 +182,9 @@ def test_a_changed_source_does_not_install_the_packages_again(built: tuple[Proje
     project, image = built
     with (project.source / "settings.py").open("a", encoding="utf-8") as file:
         file.write("# changed\n")
-    printed = docker("build", "--progress", "plain", "--tag", image, ".", cwd=project.path).stderr
+    changed = f"{image}-changed"
+    printed = docker("build", "--progress", "plain", "--tag", changed, ".", cwd=project.path).stderr
+    docker("image", "rm", changed)
     (step,) = {line.split()[0] for line in printed.splitlines() if "--no-install-project" in line}
     assert f"{step} CACHED" in printed
 

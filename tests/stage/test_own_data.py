@@ -58,7 +58,7 @@ def messy(seed: int = 0) -> Rows:
             rng.randint(1, 12),
             rng.choice(["Zürich", "São Paulo", "東京", "Reykjavík, IS", 'the "old" town']),
         )
-        height = rng.choice(["", rng.randint(0, 3000)])
+        height = rng.choice([None, rng.randint(0, 3000)])
         warmth = {"São Paulo": 12, "東京": 8}.get(place, 0) - abs(month - 7) * 4 - (height or 800) / 200
         rows.append(
             {
