@@ -150,7 +150,7 @@ class Predictor:
     def _warn(self, rows: Sequence[Mapping[str, Any]], numeric: Numeric, answers: list[dict[str, Any]]) -> None:
         """Remark where a row lies outside of what training saw: there the model can only guess."""
         outside = (numeric < self.low) | (numeric > self.high)
-        for row, feature in np.argwhere(outside):
+        for row, feature in zip(*outside.nonzero(), strict=True):
             name, low, high = self.numeric_names[feature], self.low[feature], self.high[feature]
             answers[row]["warnings"].append(
                 f"{name}: {numeric[row, feature]:g} is outside of {low:g} to {high:g}, which training saw"
