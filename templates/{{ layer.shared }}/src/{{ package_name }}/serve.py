@@ -27,15 +27,22 @@ class DrainingServer(uvicorn.Server):
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets)  # type: ignore[arg-type]
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """On the first signal, begin to drain; stop when the time is over."""
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """On the first signal, begin to drain; stop when the time is over, or at the second signal.
+
+        uvicorn's own handler raises the signal once more at the end, which would make a clean stop look like a crash.
+        """
         guard = self.config.app.state.guard  # type: ignore[union-attr]
         if self.loop is None or guard is None or guard.draining or self.drain_seconds == 0:
-            super().handle_exit(sig, frame)
+            self.stop()
             return
         guard.draining = True
         # A signal handler may only do little: the timer is started by the event loop itself.
-        self.loop.call_soon_threadsafe(self.loop.call_later, self.drain_seconds, super().handle_exit, sig, frame)
+        self.loop.call_soon_threadsafe(self.loop.call_later, self.drain_seconds, self.stop)
+
+    def stop(self) -> None:
+        """Take no more connections, finish what was accepted, and exit."""
+        self.should_exit = True
 
 
 def main() -> None:

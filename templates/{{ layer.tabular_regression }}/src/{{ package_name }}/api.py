@@ -204,6 +204,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             },
         }
         schema["components"]["schemas"] |= {"Row": row, "Rows": rows}
+        if settings.api_key:  # so that /docs asks for the key
+            key = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+            schema["components"]["securitySchemes"] = {"ApiKey": key}
+            for path in ("/predict", "/explain"):
+                schema["paths"][path]["post"]["security"] = [{"ApiKey": []}]
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -107,15 +107,28 @@ def check_shape(path: Path) -> list[str]:
             if twice:
                 raise DataError(f"{path}: row 1: two columns are called '{twice[0]}'")
             for row, values in enumerate(reader, start=2):
-                if values and len(values) != len(names):
+                if not values:
+                    raise DataError(f"{path}: row {row}: an empty line")
+                if len(values) != len(names):
                     raise DataError(f"{path}: row {row}: {len(values)} values, but {len(names)} columns")
             if row == 1:
                 raise DataError(f"{path}: no rows below the header")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: after row {row}: not UTF-8 text; save the file as UTF-8") from error
+        row = row_of_first_bad_byte(path.read_bytes())
+        raise DataError(f"{path}: row {row}: not UTF-8 text; save the file as UTF-8") from error
     except csv.Error as error:
         raise DataError(f"{path}: after row {row}: not a table: {error}") from error
     return names
+
+
+def row_of_first_bad_byte(content: bytes) -> int:
+    """Return the row of the first byte that is not UTF-8; the CSV reader stops up to 8 kB before it."""
+    for row, line in enumerate(content.split(b"\n"), start=1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            return row
+    return 1
 
 
 def read_table(path: Path, text_columns: list[str] | None = None) -> pd.DataFrame:

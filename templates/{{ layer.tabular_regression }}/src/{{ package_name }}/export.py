@@ -85,5 +85,9 @@ def finish(graph: onnx.ModelProto, *, exponential: bool) -> bytes:
     learned = graph.graph.output[0]
     graph.graph.node.append(helper.make_node(node, [learned.name], ["prediction"], name="to_unit"))
     learned.name = "prediction"
+    # skl2onnx writes these in the order of a set: the same model would get another checksum, and so another version.
+    domains = sorted((opset.domain, opset.version) for opset in graph.opset_import)
+    del graph.opset_import[:]
+    graph.opset_import.extend(helper.make_opsetid(*opset) for opset in domains)
     onnx.checker.check_model(graph, full_check=True)
     return bytes(graph.SerializeToString())

@@ -95,8 +95,8 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     try:
         return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
-        raise SystemExit(f"{path} is not valid YAML: {error}") from error
+        raise SystemExit(f"error: {path} is not valid YAML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SystemExit(f"{path}: '{where}': {first['msg']}") from error
+        raise SystemExit(f"error: {path}: '{where}': {first['msg']}") from error

@@ -4,6 +4,7 @@ Reads the raw CSV, schema.yaml and params.yaml (`data`, `split`); writes data/pr
 and the notes on data quality in reports/. Run by `dvc repro`.
 """
 
+import difflib
 import json
 from pathlib import Path
 
@@ -54,8 +55,8 @@ def describe(error: SchemaErrors, table: pd.DataFrame, source: str) -> str:
     cases = error.failure_cases
     missing = [str(name) for name in cases.loc[cases["check"] == "column_in_dataframe", "failure_case"]]
     if missing:
-        found = ", ".join(map(str, table.columns))
-        return f"{source}: column '{missing[0]}' is missing (there are: {found})"
+        near = difflib.get_close_matches(missing[0], list(map(str, table.columns)), n=3) or table.columns[:10]
+        return f"{source}: column '{missing[0]}' is missing (there are, among others: {', '.join(near)})"
     cases = cases[cases["index"].notna()].sort_values("index", kind="stable")
     cases = cases.drop_duplicates(["column", "index"])
     first = cases.iloc[0]

@@ -117,6 +117,7 @@ def main() -> None:
         champion,
         params.minimum_improvement,
     )
+    CHAMPION.mkdir(parents=True, exist_ok=True)  # DVC wants every output; an empty folder means "no model"
     if promoted:
         kept = {name: metrics[name] for name in ("rows", "model", "baselines", "interval")}
         table = pd.read_csv(REPORTS / "importance.csv")

@@ -56,7 +56,7 @@ def scales_to_try(params: TrainParams, target: pd.Series) -> list[Scale]:
     if (target > 0).all():
         return ["log"] if params.target_scale == "log" else ["log", "linear"]
     if params.target_scale == "log":
-        raise SystemExit("params.yaml: 'train.target_scale': log needs a target above zero")
+        raise SystemExit("error: params.yaml: 'train.target_scale': log needs a target above zero")
     return ["linear"]
 
 

@@ -89,7 +89,7 @@ function showPrediction({ prediction, target, drivers }) {
 
 function showDriver({ feature, value, typical, effect }, largest) {
   const item = document.createElement("li");
-  const shown = (one) => (one === null ? "missing" : typeof one === "number" ? format(one) : one);
+  const shown = (one) => (one === null ? "missing" : String(one)); // as in the form: a year is no thousands
   const what = document.createElement("span");
   what.textContent = `${label(feature)}: ${shown(value)} (typical: ${shown(typical)})`;
   const how = document.createElement("span");
