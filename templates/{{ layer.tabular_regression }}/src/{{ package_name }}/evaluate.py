@@ -142,7 +142,7 @@ def main() -> None:
     for name, result in results["model"].items():
         low, value, high = result["low"], result["value"], result["high"]
         linear = results["baselines"]["linear"][name]["value"]
-        print(f"{name:>5}: {value:,.4g} (95% interval {low:,.4g} to {high:,.4g}); linear: {linear:,.4g}")
+        print(f"{name:>5}: {value:,.6g} (95% interval {low:,.6g} to {high:,.6g}); linear: {linear:,.6g}")
 
 
 if __name__ == "__main__":

@@ -45,12 +45,12 @@ def decide(
     """
     for name, value in baseline_rmse.items():
         if candidate_rmse >= value:
-            return False, f"RMSE {candidate_rmse:,.4g} does not beat the {name} baseline ({value:,.4g})"
+            return False, f"RMSE {candidate_rmse:,.6g} does not beat the {name} baseline ({value:,.6g})"
     if champion_rmse is None:
-        return True, f"RMSE {candidate_rmse:,.4g} beats every baseline, and there is no champion yet"
+        return True, f"RMSE {candidate_rmse:,.6g} beats every baseline, and there is no champion yet"
     if candidate_rmse < champion_rmse * (1 - minimum_improvement):
-        return True, f"RMSE {candidate_rmse:,.4g} beats the champion's {champion_rmse:,.4g}"
-    return False, f"RMSE {candidate_rmse:,.4g} does not beat the champion's {champion_rmse:,.4g}"
+        return True, f"RMSE {candidate_rmse:,.6g} beats the champion's {champion_rmse:,.6g}"
+    return False, f"RMSE {candidate_rmse:,.6g} does not beat the champion's {champion_rmse:,.6g}"
 
 
 def in_service() -> Predictor | None:

@@ -81,7 +81,7 @@ def search(
         trials.append({"rmse": rmse, "scale": scale, "settings": settings})
         mlflow.log_metric("search_rmse", rmse, step=number)
         seconds = time.perf_counter() - started
-        print(f"  {number:>2}/{len(pairs)}  RMSE {rmse:>12,.4g}  {scale:<6}  {seconds:.1f} s", flush=True)
+        print(f"  {number:>2}/{len(pairs)}  RMSE {rmse:>12,.6g}  {scale:<6}  {seconds:.1f} s", flush=True)
     best = min(trials, key=lambda trial: trial["rmse"])
     return on_scale(boosting(*shape, best["settings"], params.seed), best["scale"]), {
         "best": best,
