@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = []
+# dependencies = ["copier>=9.6,<10"]
 # ///
 """How does the generated service compare with other ways to serve the same model? `uv run benchmarks/serving.py`.
 
@@ -301,7 +301,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8, help="of load at 32 connections")
     parser.add_argument("--requests", type=int, default=1000, help="for the latency on one connection")
-    parser.add_argument("--only", nargs="*", choices=CONTENDERS, help="a first look; targets need all")
+    parser.add_argument("--only", nargs="*", choices=CONTENDERS, help="a first look, kept apart")
     options = parser.parse_args()
     names = options.only or list(CONTENDERS)
     harness = Harness(trained_project(options.project.resolve()), options.seconds, options.requests)
@@ -342,7 +342,12 @@ def main() -> None:
         f"{options.rounds} rounds in turn, {options.requests} requests for the latencies, {options.seconds:.0f} s of "
         f"wrk for the requests/s, one worker each; {versions}."
     )
-    publish("serving", how, tables, {"rounds": rounds, "versions": harness.versions})
+    publish(
+        "serving" if options.only is None else "serving_first_look",
+        how,
+        tables,
+        {"rounds": rounds, "versions": harness.versions},
+    )
 
 
 if __name__ == "__main__":
