@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic_core
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
@@ -166,7 +166,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return TableModel(Predictor.load(folder), settings.max_rows, registry)
 
     app = create_service(load, settings, registry)
-    app.router.route_class = DirectRoute  # for the routes below
+    router = APIRouter(route_class=DirectRoute)
     refusals: dict[int | str, dict[str, Any]] = {
         401: {"model": Problem},
         413: {"model": Problem},
@@ -174,15 +174,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         503: {"model": Problem},
     }
 
-    @app.post("/predict", response_model=Predictions, responses=refusals, openapi_extra=body_of("Rows"))
+    @router.post("/predict", response_model=Predictions, responses=refusals, openapi_extra=body_of("Rows"))
     async def predict(request: Request) -> Response:
         """Predict one row or many; each prediction comes with an interval and remarks on the input."""
         return await answer(request, model_of(request).predict)
 
-    @app.post("/explain", response_model=Explanation, responses=refusals, openapi_extra=body_of("Row"))
+    @router.post("/explain", response_model=Explanation, responses=refusals, openapi_extra=body_of("Row"))
     async def explain(request: Request) -> Response:
         """Predict one row and say what drives the prediction."""
         return await answer(request, model_of(request).explain)
+
+    app.include_router(router)
 
     def openapi() -> dict[str, Any]:
         """Describe the API, with the request model of the loaded model."""
