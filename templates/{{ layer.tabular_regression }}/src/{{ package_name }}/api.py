@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic_core
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
@@ -166,7 +166,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return TableModel(Predictor.load(folder), settings.max_rows, registry)
 
     app = create_service(load, settings, registry)
-    router = APIRouter(route_class=DirectRoute)
     refusals: dict[int | str, dict[str, Any]] = {
         401: {"model": Problem},
         413: {"model": Problem},
@@ -174,17 +173,27 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         503: {"model": Problem},
     }
 
-    @router.post("/predict", response_model=Predictions, responses=refusals, openapi_extra=body_of("Rows"))
     async def predict(request: Request) -> Response:
         """Predict one row or many; each prediction comes with an interval and remarks on the input."""
         return await answer(request, model_of(request).predict)
 
-    @router.post("/explain", response_model=Explanation, responses=refusals, openapi_extra=body_of("Row"))
     async def explain(request: Request) -> Response:
         """Predict one row and say what drives the prediction."""
         return await answer(request, model_of(request).explain)
 
-    app.include_router(router)
+    for path, endpoint, answer_model, schema in (
+        ("/predict", predict, Predictions, "Rows"),
+        ("/explain", explain, Explanation, "Row"),
+    ):
+        app.router.add_api_route(
+            path,
+            endpoint,
+            methods=["POST"],
+            response_model=answer_model,
+            responses=refusals,
+            openapi_extra=body_of(schema),
+            route_class_override=DirectRoute,
+        )
 
     def openapi() -> dict[str, Any]:
         """Describe the API, with the request model of the loaded model."""
