@@ -57,7 +57,10 @@ class SklearnModel:
 
 
 class OnnxModel:
-    """The same model as an ONNX graph, run by the same session with the same options as in our service."""
+    """The same model as an ONNX graph, run by the same session with the same options as in our service.
+
+    The graph starts behind the encoders, so the codes of the categories are looked up as our service does.
+    """
 
     def __init__(self) -> None:
         import onnxruntime as ort
@@ -67,17 +70,25 @@ class OnnxModel:
         graph = Path(os.environ["MODEL_DIR"]) / f"model-{card()['version']}.onnx"
         self.session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.numbers, self.categories = names("number"), names("category")
+        self.encodings = card()["encodings"]
 
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[float]:
         """Predict rows."""
         import numpy as np
 
         numeric = np.array([[row[name] for name in self.numbers] for row in rows], dtype=np.float32)
-        text = [[MISSING if row[name] is None else row[name] for name in self.categories] for row in rows]
-        feed = {"numeric": numeric, "categorical": np.array(text, dtype=np.object_)}
-        (output,) = self.session.run(["prediction"], feed)
+        codes = [[self.code(row, encoding) for encoding in self.encodings] for row in rows]
+        features = np.hstack([numeric, np.array(codes, dtype=np.float32)])
+        (output,) = self.session.run(["prediction"], {"features": features})
         predictions: list[float] = output[:, 0].tolist()
         return predictions
+
+    @staticmethod
+    def code(row: Mapping[str, Any], encoding: Mapping[str, Any]) -> float:
+        """Return the number of a row's category."""
+        text = row[encoding["feature"]]
+        (number,) = encoding["numbers"].get(MISSING if text is None else text, encoding["unknown"])
+        return float(number)
 
 
 def load() -> SklearnModel | OnnxModel:

@@ -82,7 +82,7 @@ def test_it_shows_what_the_service_predicts(page: Page, service: Service, traine
     with service.client() as client:
         (answer,) = client.post("/predict", json=trained.example()).json()["predictions"]
     assert shown_number(page) == pytest.approx(answer["prediction"], rel=1e-2)
-    assert page.locator("#interval").inner_text()
+    assert page.locator("#detail").inner_text()
     assert page.locator("#drivers > li").count() >= 3
     columns = {column["name"] for column in trained.read_yaml("schema.yaml")["columns"]}
     named = page.locator("#form [name]").evaluate_all("fields => fields.map(field => field.name)")

@@ -15,9 +15,9 @@ RECOMPUTE = """
 import json
 from pathlib import Path
 import numpy as np, onnxruntime, pandas as pd, skops.io
-from {package}.features import arrays_from_frame, arrays_from_rows, table_for_pipeline
+from {package}.bundle import TRUSTED_TYPES
+from {package}.features import table_for_pipeline
 from {package}.predict import Predictor
-from {package}.train import TRUSTED_TYPES
 
 parts = {{name: pd.read_parquet(f"data/prepared/{{name}}.parquet") for name in ("train", "calibration", "test")}}
 predictor = Predictor.load(Path("models/champion"))
@@ -25,8 +25,7 @@ card, test = predictor.card, parts["test"]
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1  # several threads sum the trees in another order, which shows in the seventh digit
 session = onnxruntime.InferenceSession(next(Path("models/champion").glob("*.onnx")), options)
-numeric, categorical = arrays_from_frame(test, card.columns)
-graph = session.run(None, {{"numeric": numeric, "categorical": categorical}})[0][:, 0].astype(float)
+graph = session.run(None, {{"features": predictor.features.from_frame(test)}})[0][:, 0].astype(float)
 native = skops.io.load("models/candidate/model.skops", trusted=TRUSTED_TYPES)
 native = native.predict(table_for_pipeline(test, card.columns))
 

@@ -14,7 +14,7 @@ import json, sys
 import mlflow, pandas as pd
 from mlflow.tracking import MlflowClient
 from {package}.data import load_contract
-from {package}.features import arrays_from_frame, table_for_pipeline
+from {package}.features import table_for_pipeline
 from {package}.predict import Predictor
 from {package}.settings import Settings
 from pathlib import Path
@@ -28,7 +28,7 @@ test = pd.read_parquet("data/prepared/test.parquet")
 columns = load_contract().columns
 loaded = mlflow.sklearn.load_model("models:/{package}@champion").predict(table_for_pipeline(test, columns))
 predictor = Predictor.load(Path("models/champion"))
-served = predictor.run(*arrays_from_frame(test, columns))
+served = predictor.value(predictor.features.from_frame(test))
 print(json.dumps({{
     "run_id": version.run_id,
     "version_tags": version.tags,

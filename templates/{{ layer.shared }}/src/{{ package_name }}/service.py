@@ -75,6 +75,8 @@ def create_service(
         description=package["Summary"] or "",
         version=package["Version"],
         lifespan=lifespan,
+        # FastAPI would look for an OpenTelemetry provider in every request; `limits.py` counts for Prometheus.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.model = None

@@ -9,22 +9,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 from numpy.typing import NDArray
-from sklearn.inspection import permutation_importance
 
-from . import plots, tracking
+from . import figures, plots, tracking
+from .bootstrap import Floats, with_intervals
+from .bundle import load_pipeline
+from .config import CANDIDATE, PREPARED, REPORTS
 from .data import load_contract
 from .export import TOLERANCE
-from .features import arrays_from_frame, table_for_pipeline
+from .features import table_for_pipeline
 from .interval import coverage
-from .metrics import Floats, mae, rmse, with_intervals
-from .params import CANDIDATE, PREPARED, REPORTS, EvaluateParams, load_params
+from .metrics import METRICS, mae, rmse
+from .params import load_params
 from .predict import Predictor
-from .train import TRUSTED_TYPES
-
-# A group of fewer test rows says little about its error.
-SMALLEST_SLICE = 15
+from .slices import groups, importance
 
 
 def check_export(native: Floats, exported: Floats) -> float:
@@ -42,50 +40,22 @@ def check_export(native: Floats, exported: Floats) -> float:
     return difference
 
 
-def importance(
-    model: Any, predictor: Predictor, table: pd.DataFrame, truth: Floats, params: EvaluateParams
-) -> pd.Series:
-    """Permutation importance: how much RMSE grows when a feature is shuffled (Breiman 2001), largest first.
-
-    The exported graph predicts here, because it is many times as fast as the pipeline that it was checked against.
-    """
-
-    def score(_: Any, shuffled: pd.DataFrame, truth: Floats) -> float:
-        return -rmse(truth, predictor.run(*arrays_from_frame(shuffled, predictor.card.columns)))
-
-    result = permutation_importance(
-        model, table, truth, scoring=score, n_repeats=params.importance_repeats, random_state=params.seed
-    )
-    series = pd.Series(result.importances_mean, index=table.columns, name="rmse_increase")
-    return series.sort_values(ascending=False)
-
-
 def errors_by_slice(
     test: pd.DataFrame, truth: Floats, prediction: Floats, inside: NDArray[np.bool_], columns: list[str]
 ) -> pd.DataFrame:
-    """Error within groups of rows: each category, or each quarter of a number."""
-    rows = []
-    for column in columns:
-        groups = test[column]
-        quarters = pd.api.types.is_numeric_dtype(groups) and groups.nunique() > 8
-        if quarters:
-            groups = pd.qcut(groups, 4, duplicates="drop")
-        for group, index in test.groupby(groups, observed=True).indices.items():
-            values = test[column].iloc[index]
-            label = f"{values.min():g} to {values.max():g}" if quarters else str(group)
-            if len(index) >= SMALLEST_SLICE:
-                rows.append(
-                    {
-                        "column": column,
-                        "group": label,
-                        "rows": len(index),
-                        "rmse": rmse(truth[index], prediction[index]),
-                        "mae": mae(truth[index], prediction[index]),
-                        "mean_error": float(np.mean(prediction[index] - truth[index])),
-                        "coverage": float(inside[index].mean()),
-                    }
-                )
-    return pd.DataFrame(rows)
+    """Compute errors within groups of rows."""
+    return pd.DataFrame(
+        {
+            "column": column,
+            "group": label,
+            "rows": len(rows),
+            "rmse": rmse(truth[rows], prediction[rows]),
+            "mae": mae(truth[rows], prediction[rows]),
+            "mean_error": float(np.mean(prediction[rows] - truth[rows])),
+            "coverage": float(inside[rows].mean()),
+        }
+        for column, label, rows in groups(test, columns)
+    )
 
 
 def main() -> None:
@@ -95,23 +65,24 @@ def main() -> None:
     test = pd.read_parquet(PREPARED / "test.parquet")
     truth = test[contract.target].to_numpy(dtype=np.float64)
     table = table_for_pipeline(test, contract.columns)
-    models = {
-        name: skops.io.load(CANDIDATE / f"{name}.skops", trusted=TRUSTED_TYPES)
-        for name in ("model", "linear", "median")
-    }
+    models = {name: load_pipeline(CANDIDATE, name) for name in ("model", "linear", "median")}
     predictor = Predictor.load(CANDIDATE)
-    prediction = predictor.run(*arrays_from_frame(test, contract.columns))
+    prediction = predictor.value(predictor.features.from_frame(test))
     difference = check_export(models["model"].predict(table), prediction)
     lower, upper = predictor.card.interval.around(prediction)
     inside = (lower <= truth) & (truth <= upper)
 
+    def judged(values: Floats) -> dict[str, dict[str, float]]:
+        return with_intervals(METRICS, truth, values, params.bootstrap_samples, params.seed)
+
+    def error(shuffled: pd.DataFrame, true: Floats) -> float:
+        # The exported graph predicts here: it is many times as fast as the pipeline that it was checked against.
+        return rmse(true, predictor.value(predictor.features.from_frame(shuffled)))
+
     results: dict[str, Any] = {
         "rows": len(test),
-        "model": with_intervals(truth, prediction, params.bootstrap_samples, params.seed),
-        "baselines": {
-            name: with_intervals(truth, models[name].predict(table), params.bootstrap_samples, params.seed)
-            for name in ("linear", "median")
-        },
+        "model": judged(prediction),
+        "baselines": {name: judged(models[name].predict(table)) for name in ("linear", "median")},
         "interval": {
             "level": predictor.card.interval.level,
             "coverage": coverage(truth, lower, upper),
@@ -119,7 +90,7 @@ def main() -> None:
         },
         "export": {"largest_relative_difference": difference, "tolerance": TOLERANCE},
     }
-    ranking = importance(models["model"], predictor, table, truth, params)
+    ranking = importance(test[list(table.columns)], truth, error, params.importance_repeats, params.seed)
     slices = errors_by_slice(
         test, truth, prediction, inside, params.slices or [str(name) for name in ranking.index[:2]]
     )
@@ -129,8 +100,8 @@ def main() -> None:
     ranking.rename_axis("feature").to_csv(REPORTS / "importance.csv", float_format="%.6g")
     slices.to_csv(REPORTS / "slices.csv", index=False, float_format="%.6g")
     plots.residuals(truth, prediction, contract.target, REPORTS / "residuals.png")
-    plots.importance(ranking, contract.target, REPORTS / "importance.png")
-    plots.slices(slices, REPORTS / "slices.png")
+    figures.importance(ranking, f"RMSE ({contract.target})", REPORTS / "importance.png")
+    figures.slices(slices, "mae", "mean absolute error", REPORTS / "slices.png")
 
     with tracking.run(predictor.card.origin["run_id"]) as mlflow:
         for name, result in results["model"].items():

@@ -1,11 +1,13 @@
-"""Error measures for regression, with bootstrap intervals. `evaluate.py` and `promote.py` use them."""
-
-from collections.abc import Callable
+"""Error measures for regression. `evaluate.py` reports them, `promote.py` decides by one of them."""
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-Floats = NDArray[np.float64]
+from .bootstrap import Floats, Metric
+from .predict import Predictor
+
+# Promotion compares models by this one.
+DECISIVE, DECISIVE_NAME = "rmse", "RMSE"
 
 
 def rmse(truth: Floats, prediction: Floats) -> float:
@@ -23,27 +25,14 @@ def r2(truth: Floats, prediction: Floats) -> float:
     return float(1 - np.sum((truth - prediction) ** 2) / np.sum((truth - truth.mean()) ** 2))
 
 
-METRICS: dict[str, Callable[[Floats, Floats], float]] = {"rmse": rmse, "mae": mae, "r2": r2}
+METRICS: dict[str, Metric] = {"rmse": rmse, "mae": mae, "r2": r2}
 
 
-def with_intervals(truth: Floats, prediction: Floats, samples: int, seed: int) -> dict[str, dict[str, float]]:
-    """Compute each metric with a 95% percentile bootstrap interval over test rows (Efron 1979).
+def decisive_error(predictor: Predictor, test: pd.DataFrame) -> float:
+    """Let a model predict a table and return its RMSE.
 
-    Args:
-        truth: True values, shape (n,).
-        prediction: Predicted values, shape (n,).
-        samples: Number of resamples.
-        seed: Makes the result repeatable.
-
-    Returns:
-        For each metric `value`, `low` and `high`.
+    Raises:
+        KeyError, ValueError: If the model was trained on other columns.
     """
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(0, len(truth), size=(samples, len(truth)))
-    results = {}
-    for name, metric in METRICS.items():
-        resampled = [metric(truth[draw], prediction[draw]) for draw in draws]
-        low, high = np.quantile(resampled, [0.025, 0.975])
-        value = metric(truth, prediction)
-        results[name] = {"value": value, "low": float(low), "high": float(high)}
-    return results
+    truth = test[predictor.card.target].to_numpy(dtype=np.float64)
+    return rmse(truth, predictor.value(predictor.features.from_frame(test)))

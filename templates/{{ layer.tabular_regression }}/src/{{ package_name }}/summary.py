@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from .params import REPORTS
+from .config import REPORTS
 
 NOT_YET = "_No results yet: run `uv run poe demo`._"
 

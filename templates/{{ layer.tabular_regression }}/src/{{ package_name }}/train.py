@@ -4,36 +4,29 @@ Reads data/prepared/, schema.yaml and params.yaml (`train`); writes models/candi
 opens a run in MLflow. Run by `dvc repro`, which is what `uv run poe train` does.
 """
 
-import hashlib
 import json
-import time
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import skops.io
 from sklearn.base import RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.model_selection import KFold, ParameterSampler, cross_val_score
+from sklearn.model_selection import KFold, cross_val_score
 
 from . import tracking
-from .contract import Contract, ServedColumn
+from .bundle import example_row, log_model, origin, save, served_columns
+from .config import CANDIDATE, PREPARED, REPORTS
+from .contract import Contract
 from .data import load_contract
 from .export import export_onnx
-from .features import arrays_from_frame, table_for_pipeline
+from .features import table_for_pipeline
 from .interval import Interval, calibrate
-from .model import boosting, dummy_baseline, limit_threads, linear_baseline, on_scale
-from .params import CANDIDATE, PREPARED, REPORTS, TrainParams, load_params
+from .model import boosting, dummy_baseline, linear_baseline, on_scale
+from .params import TrainSection, load_params
+from .pipelines import encodings_of, limit_threads
 from .predict import Card, Predictor
-
-# Types inside the saved pipeline that skops does not know by itself. Loading trusts these and no others.
-TRUSTED_TYPES = [
-    "numpy.dtype",
-    # Its node indices are not checked when trees are walked: load only files that you or your CI made.
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-]
+from .search import best_of, drawn_settings
+from .served import fingerprint
 
 Scale = Literal["log", "linear"]
 
@@ -45,7 +38,7 @@ def cross_validated_rmse(model: RegressorMixin, table: pd.DataFrame, target: pd.
     return float(-scores.mean())
 
 
-def scales_to_try(params: TrainParams, target: pd.Series) -> list[Scale]:
+def scales_to_try(params: TrainSection, target: pd.Series) -> list[Scale]:
     """Return the target scales that the search shall compare.
 
     Raises:
@@ -61,7 +54,7 @@ def scales_to_try(params: TrainParams, target: pd.Series) -> list[Scale]:
 
 
 def search(
-    table: pd.DataFrame, target: pd.Series, contract: Contract, params: TrainParams, mlflow: Any
+    table: pd.DataFrame, target: pd.Series, contract: Contract, params: TrainSection, mlflow: Any
 ) -> tuple[TransformedTargetRegressor, dict[str, Any]]:
     """Compare settings and target scales by cross-validation.
 
@@ -70,27 +63,23 @@ def search(
     Returns:
         The best model, not fitted yet, and the table of all trials.
     """
-    shape = len(contract.numeric()), len(contract.categorical())
-    trials: list[dict[str, Any]] = []
-    drawn = ParameterSampler(params.search.space, params.search.candidates, random_state=params.seed)
-    pairs = [(settings, scale) for settings in drawn for scale in scales_to_try(params, target)]
-    for number, (settings, scale) in enumerate(pairs, start=1):
-        started = time.perf_counter()
-        model = on_scale(boosting(*shape, settings, params.seed), scale)
-        rmse = cross_validated_rmse(model, table, target, params.search.folds, params.seed)
-        trials.append({"rmse": rmse, "scale": scale, "settings": settings})
-        mlflow.log_metric("search_rmse", rmse, step=number)
-        seconds = time.perf_counter() - started
-        print(f"  {number:>2}/{len(pairs)}  RMSE {rmse:>12,.6g}  {scale:<6}  {seconds:.1f} s", flush=True)
-    best = min(trials, key=lambda trial: trial["rmse"])
-    return on_scale(boosting(*shape, best["settings"], params.seed), best["scale"]), {
-        "best": best,
-        "trials": trials,
-    }
+
+    def model_of(trial: dict[str, Any]) -> TransformedTargetRegressor:
+        shape = len(contract.numeric()), len(contract.categorical())
+        return on_scale(boosting(*shape, trial["settings"], params.seed), trial["scale"])
+
+    def score(trial: dict[str, Any]) -> float:
+        return cross_validated_rmse(model_of(trial), table, target, params.search.folds, params.seed)
+
+    scales = scales_to_try(params, target)
+    drawn = drawn_settings(params.search, params.seed)
+    trials = [{"scale": scale, "settings": settings} for settings in drawn for scale in scales]
+    results = best_of(trials, score, "rmse", mlflow)
+    return model_of(results["best"]), results
 
 
 def baselines(
-    table: pd.DataFrame, target: pd.Series, contract: Contract, params: TrainParams
+    table: pd.DataFrame, target: pd.Series, contract: Contract, params: TrainSection
 ) -> dict[str, RegressorMixin]:
     """Fit what the model must beat: the median, and ridge regression on the scale that suits it better."""
     shape = len(contract.numeric()), len(contract.categorical())
@@ -104,36 +93,10 @@ def baselines(
     return {name: model.fit(table, target) for name, model in models.items()}
 
 
-def served_columns(train: pd.DataFrame, contract: Contract) -> list[ServedColumn]:
-    """Add to the contract what training saw of each column."""
-    columns = []
-    for column in contract.columns:
-        values = train[column.name].dropna()
-        known = ServedColumn(**column.model_dump())
-        if column.kind == "number" and len(values):
-            known.low, known.high = float(values.min()), float(values.max())
-            # An observed value, so that counts stay whole numbers.
-            known.typical = float(values.quantile(0.5, interpolation="nearest"))
-        elif column.kind == "category":
-            known.categories = sorted(values.astype(str).unique())
-            commonest = train[column.name].mode(dropna=False).iloc[0]
-            known.typical = None if pd.isna(commonest) else str(commonest)
-        columns.append(known)
-    return columns
-
-
-def fingerprint(graph: bytes) -> str:
-    """Return the version of a model: the beginning of its SHA-256."""
-    return hashlib.sha256(graph).hexdigest()[:12]
-
-
-def save(folder: Path, card: Card, graph: bytes, models: dict[str, Any]) -> None:
-    """Write a model folder: the ONNX graph and its card for the service, the scikit-learn models for evaluation."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / card.graph_file).write_bytes(graph)
-    (folder / "model.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    for name, model in models.items():
-        skops.io.dump(model, folder / f"{name}.skops")
+def middle_row(test: pd.DataFrame, contract: Contract) -> dict[str, Any]:
+    """Return the test row whose target is the median one: it serves as the example in the docs and the demo."""
+    distance = (test[contract.target] - test[contract.target].median()).abs()
+    return example_row(test.iloc[int(distance.to_numpy().argmin())], contract.columns)
 
 
 def main() -> None:
@@ -145,11 +108,10 @@ def main() -> None:
     calibration = pd.read_parquet(PREPARED / "calibration.parquet")
     test = pd.read_parquet(PREPARED / "test.parquet")
     table, target = table_for_pipeline(train, contract.columns), train[contract.target]
-    data_version = tracking.data_hash(all_params.data.path)
 
     with tracking.run() as mlflow, limit_threads(len(train)):
         run_id = mlflow.active_run().info.run_id
-        mlflow.set_tags({"data_md5": data_version, "git_commit": tracking.git_commit()})
+        mlflow.set_tags({"data_md5": tracking.data_hash(all_params.data.path), "git_commit": tracking.git_commit()})
         mlflow.log_params(params.model_dump(exclude={"search": {"space"}}))
         print(f"Search on {len(train)} rows, {params.search.folds} folds")
         model, trials = search(table, target, contract, params, mlflow)
@@ -159,57 +121,27 @@ def main() -> None:
         model.fit(table, target)
         reference = baselines(table, target, contract, params)
 
-        graph = export_onnx(model, len(contract.numeric()), len(contract.categorical()))
+        encodings = encodings_of(model.regressor_, list(table.columns))
+        graph = export_onnx(model, len(table.columns))
         card = Card(
             name=tracking.PROJECT,
-            version=fingerprint(graph),
             target=contract.target,
-            columns=served_columns(train, contract),
+            columns=served_columns(train, contract.columns),
+            encodings=encodings,
             interval=Interval(level=params.interval_level, scale="linear", half_width=0),
-            example=example_row(test, contract),
-            origin={
-                "run_id": run_id,
-                "logged_as": log_model(mlflow, model, table),
-                "git_commit": tracking.git_commit(),
-                "data_md5": data_version,
-                "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            },
+            example=middle_row(test, contract),
+            origin=origin(run_id, log_model(mlflow, model, table), all_params.data.path),
         )
+        card.version = fingerprint(graph, card)
         # The interval is calibrated around what the service will answer: the ONNX graph's predictions.
-        predictor = Predictor(graph, card)
-        predictions = predictor.run(*arrays_from_frame(calibration, contract.columns))
+        predictor = Predictor.open(graph, card)
+        predictions = predictor.value(predictor.features.from_frame(calibration))
         truth = calibration[contract.target].to_numpy(dtype=np.float64)
         card.interval = calibrate(truth, predictions, params.interval_level)
         save(CANDIDATE, card, graph, {"model": model, **reference})
         REPORTS.mkdir(exist_ok=True)
         (REPORTS / "search.json").write_text(json.dumps(trials, indent=2) + "\n", encoding="utf-8")
     print(f"Model {card.version}, learned on the {best['scale']} scale, is in {CANDIDATE}")
-
-
-def example_row(test: pd.DataFrame, contract: Contract) -> dict[str, float | str | None]:
-    """Return the test row whose target is the median one: it serves as the example in the docs and the demo."""
-    middle = int((test[contract.target] - test[contract.target].median()).abs().to_numpy().argmin())
-    row = test[[column.name for column in contract.columns]].iloc[middle].to_dict()
-    return {
-        str(name): None if pd.isna(value) else value if isinstance(value, str) else float(value)
-        for name, value in row.items()
-    }
-
-
-def log_model(mlflow: Any, model: TransformedTargetRegressor, table: pd.DataFrame) -> str:
-    """Store the scikit-learn pipeline in the run, with its signature, in skops' format; returns its address."""
-    # Requirements are named here because finding them out takes MLflow several seconds.
-    packages = ["scikit-learn", "skops", "pandas", "numpy"]
-    logged = mlflow.sklearn.log_model(
-        model,
-        name="model",
-        signature=mlflow.models.infer_signature(table, model.predict(table[:5])),
-        input_example=table[:2],
-        pip_requirements=tracking.pinned(packages),
-        serialization_format="skops",
-        skops_trusted_types=TRUSTED_TYPES,
-    )
-    return str(logged.model_uri)
 
 
 if __name__ == "__main__":

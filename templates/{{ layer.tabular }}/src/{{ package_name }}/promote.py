@@ -1,9 +1,9 @@
 """Pipeline stage `promote`: decide whether the candidate becomes the champion, the model in service.
 
-The policy, in order:
+The policy, in order; models are compared by one error, which `metrics.py` names:
   1. A candidate that does not beat every baseline is refused.
   2. Without a champion that predicts the same target, the candidate is promoted.
-  3. Else both predict today's test part; the candidate is promoted if its RMSE is smaller by more than
+  3. Else both predict today's test part; the candidate is promoted if its error is smaller by more than
      `promotion.minimum_improvement` of the champion's.
 
 Reads models/candidate/ and reports/metrics.json; writes models/champion/ (only on promotion) and
@@ -15,42 +15,38 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from . import tracking
+from .config import CANDIDATE, CHAMPION, PREPARED, REPORTS
 from .data import load_contract
-from .features import arrays_from_frame
-from .metrics import rmse
-from .params import CANDIDATE, CHAMPION, PREPARED, REPORTS, load_params
+from .metrics import DECISIVE, DECISIVE_NAME, decisive_error
+from .params import load_params
 from .predict import Predictor
 
 
 def decide(
-    candidate_rmse: float,
-    baseline_rmse: dict[str, float],
-    champion_rmse: float | None,
-    minimum_improvement: float,
+    candidate: float, baselines: dict[str, float], champion: float | None, minimum_improvement: float
 ) -> tuple[bool, str]:
     """Apply the policy.
 
     Args:
-        candidate_rmse: On the test part, in the target's unit.
-        baseline_rmse: The same for each baseline.
-        champion_rmse: The same for the model in service; None where none is comparable.
-        minimum_improvement: Share of the champion's RMSE by which the candidate must be better.
+        candidate: Its error on the test part.
+        baselines: The same for each baseline.
+        champion: The same for the model in service; None where none is comparable.
+        minimum_improvement: Share of the champion's error by which the candidate must be better.
 
     Returns:
         Whether to promote, and the reason as a sentence.
     """
-    for name, value in baseline_rmse.items():
-        if candidate_rmse >= value:
-            return False, f"RMSE {candidate_rmse:,.6g} does not beat the {name} baseline ({value:,.6g})"
-    if champion_rmse is None:
-        return True, f"RMSE {candidate_rmse:,.6g} beats every baseline, and there is no champion yet"
-    if candidate_rmse < champion_rmse * (1 - minimum_improvement):
-        return True, f"RMSE {candidate_rmse:,.6g} beats the champion's {champion_rmse:,.6g}"
-    return False, f"RMSE {candidate_rmse:,.6g} does not beat the champion's {champion_rmse:,.6g}"
+    for name, value in baselines.items():
+        if candidate >= value:
+            return False, f"{DECISIVE_NAME} {candidate:,.6g} does not beat the {name} baseline ({value:,.6g})"
+    if champion is None:
+        return True, f"{DECISIVE_NAME} {candidate:,.6g} beats every baseline, and there is no champion yet"
+    if candidate < champion * (1 - minimum_improvement):
+        return True, f"{DECISIVE_NAME} {candidate:,.6g} beats the champion's {champion:,.6g}"
+    return False, f"{DECISIVE_NAME} {candidate:,.6g} does not beat the champion's {champion:,.6g}"
 
 
 def in_service() -> Predictor | None:
@@ -61,17 +57,14 @@ def in_service() -> Predictor | None:
         return None
 
 
-def champion_rmse(test: pd.DataFrame, target: str) -> float | None:
+def error_today(champion: Predictor | None, test: pd.DataFrame, target: str) -> float | None:
     """Let the champion predict the test part; None where there is no champion for this table and target."""
-    champion = in_service()
     if champion is None or champion.card.target != target:
         return None
     try:
-        numeric, categorical = arrays_from_frame(test, champion.card.columns)
+        return decisive_error(champion, test)
     except (KeyError, ValueError):  # it was trained on other columns
         return None
-    truth = test[target].to_numpy(dtype=np.float64)
-    return rmse(truth, champion.run(numeric, categorical))
 
 
 def install(candidate: Predictor, source: Path, champion: Path, results: dict[str, dict[str, Any]]) -> None:
@@ -110,19 +103,19 @@ def main() -> None:
     metrics = json.loads((REPORTS / "metrics.json").read_text(encoding="utf-8"))
     candidate = Predictor.load(CANDIDATE)
     test = pd.read_parquet(PREPARED / "test.parquet")
-    champion = champion_rmse(test, load_contract().target)
+    champion = in_service()
     promoted, reason = decide(
-        metrics["model"]["rmse"]["value"],
-        {name: result["rmse"]["value"] for name, result in metrics["baselines"].items()},
-        champion,
+        metrics["model"][DECISIVE]["value"],
+        {name: result[DECISIVE]["value"] for name, result in metrics["baselines"].items()},
+        error_today(champion, test, load_contract().target),
         params.minimum_improvement,
     )
     CHAMPION.mkdir(parents=True, exist_ok=True)  # DVC wants every output; an empty folder means "no model"
     if promoted:
-        kept = {name: metrics[name] for name in ("rows", "model", "baselines", "interval")}
         table = pd.read_csv(REPORTS / "importance.csv")
-        importance = dict(zip(table["feature"], table["rmse_increase"], strict=True))
-        install(candidate, CANDIDATE, CHAMPION, {"metrics": kept, "importance": importance})
+        importance = dict(zip(table["feature"], table["growth_of_error"], strict=True))
+        install(candidate, CANDIDATE, CHAMPION, {"metrics": metrics, "importance": importance})
+        champion = candidate
 
     origin = candidate.card.origin
     with tracking.run(origin["run_id"]) as mlflow:
@@ -130,14 +123,13 @@ def main() -> None:
         version = tracking.register(mlflow, origin["logged_as"], tags)
         if promoted and version is not None:
             mlflow.MlflowClient().set_registered_model_alias(tracking.PROJECT, "champion", version)
-    # What is in service now; None if no candidate was ever good enough.
-    now = in_service()
     decision = {
         "promoted": promoted,
         "reason": reason,
         "candidate": candidate.card.version,
         "target": candidate.card.target,
-        "champion": now and {"version": now.card.version, **now.card.origin},
+        # What is in service now; None if no candidate was ever good enough.
+        "champion": champion and {"version": champion.card.version, **champion.card.origin},
     }
     write_atomically(REPORTS / "promotion.json", json.dumps(decision, indent=2) + "\n")
     print(("Promoted: " if promoted else "Not promoted: ") + reason)

@@ -2,6 +2,9 @@
 
 Reads the raw CSV, schema.yaml and params.yaml (`data`, `split`); writes data/prepared/{train,calibration,test}.parquet
 and the notes on data quality in reports/. Run by `dvc repro`.
+
+Rows that have a time are split by it: the oldest for training, the newest for testing, as the model will be used. The
+same rows, split at random, then lie in data/prepared/random/, to show the difference.
 """
 
 import difflib
@@ -11,11 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 
+from .config import PREPARED, REPORTS, SplitSection
 from .contract import LARGEST_NUMBER, LONGEST_TEXT, Contract
-from .data import DataError, is_about, load_contract, read_table
-from .params import PREPARED, REPORTS, SplitParams, load_params
+from .data import is_about, load_contract, read_by_contract
+from .params import load_params
+from .reading import DataError
+from .target import notes_on_target, target_column
 
 PARTS = ("train", "calibration", "test")
 # Values further from the median than this many interquartile ranges are named in the notes.
@@ -30,11 +37,14 @@ def pandera_schema(contract: Contract) -> pa.DataFrameSchema:
             lowest = -LARGEST_NUMBER if column.minimum is None else column.minimum
             checks = pa.Check.in_range(lowest, LARGEST_NUMBER, error=f"a number from {lowest:g}")
             columns[column.name] = pa.Column(float, checks, nullable=column.nullable, coerce=True)
+        elif column.kind == "time":
+            columns[column.name] = pa.Column("datetime64[s]", coerce=True)
         else:
             checks = pa.Check.str_length(max_value=LONGEST_TEXT, error="a short text")
             columns[column.name] = pa.Column(str, checks, nullable=column.nullable, coerce=True)
-    finite = pa.Check(np.isfinite, error="a finite number")
-    columns[contract.target] = pa.Column(float, finite, nullable=False, coerce=True)
+    columns[contract.target] = target_column()
+    # Leaks stay in the table, unchecked, so that evaluation can show what they would have pretended.
+    columns |= {name: pa.Column(required=False, nullable=True) for name in contract.leaks}
     return pa.DataFrameSchema(columns, strict="filter")
 
 
@@ -47,10 +57,10 @@ def check(table: pd.DataFrame, contract: Contract, source: str) -> pd.DataFrame:
     try:
         return pandera_schema(contract).validate(table, lazy=True)
     except SchemaErrors as error:
-        raise DataError(describe(error, table, source)) from error
+        raise DataError(describe(error, table, contract, source)) from error
 
 
-def describe(error: SchemaErrors, table: pd.DataFrame, source: str) -> str:
+def describe(error: SchemaErrors, table: pd.DataFrame, contract: Contract, source: str) -> str:
     """Say in one line what is wrong first, and how much more there is."""
     cases = error.failure_cases
     missing = [str(name) for name in cases.loc[cases["check"] == "column_in_dataframe", "failure_case"]]
@@ -61,11 +71,11 @@ def describe(error: SchemaErrors, table: pd.DataFrame, source: str) -> str:
     cases = cases.drop_duplicates(["column", "index"])
     first = cases.iloc[0]
     column, row = str(first["column"]), int(first["index"])
-    value = table[column].iloc[row]
+    value = table[column].loc[row]
     if pd.isna(value):
         problem = "the value is missing, but schema.yaml does not allow that (nullable)"
     elif str(first["check"]).startswith(("coerce_dtype", "dtype")):
-        problem = f"{value!r} is not a number"
+        problem = f"{value!r} is not a {'time such as 2024-05-31T17:05' if column == contract.time() else 'number'}"
     else:
         problem = f"{value!r} is not {first['check']}"
     more = f" (and {len(cases) - 1} more problems)" if len(cases) > 1 else ""
@@ -90,7 +100,7 @@ def keep_rows(table: pd.DataFrame, query: str | None) -> pd.DataFrame:
     return kept
 
 
-def split(table: pd.DataFrame, params: SplitParams) -> dict[str, pd.DataFrame]:
+def split_by_hash(table: pd.DataFrame, params: SplitSection) -> dict[str, pd.DataFrame]:
     """Divide rows by a hash of their content.
 
     A row keeps its part when other rows come or go, so that a new model is not tested on rows which the old one was
@@ -102,8 +112,32 @@ def split(table: pd.DataFrame, params: SplitParams) -> dict[str, pd.DataFrame]:
     key = f"{params.seed:016d}"
     hashes = pd.util.hash_pandas_object(table, index=False, hash_key=key).to_numpy()
     position = hashes.astype(np.float64) / 2.0**64  # uniform in [0, 1)
-    is_test = position < params.test
-    is_calibration = ~is_test & (position < params.test + params.calibration)
+    return divide(table, 1 - position, params)
+
+
+def split_by_time(table: pd.DataFrame, time: str, params: SplitSection) -> dict[str, pd.DataFrame]:
+    """Divide rows by the day of their time: the newest days for testing, the days before them for calibration.
+
+    A day is never cut in two: what happens on one day has common causes, such as its weather.
+
+    Raises:
+        DataError: If a part stays empty.
+    """
+    ordered = table.sort_values(time, kind="stable", ignore_index=True)
+    days = ordered[time].dt.normalize()
+    # The share of rows on earlier days, the same for all rows of a day.
+    position = days.rank(method="min").sub(1).to_numpy(dtype=np.float64) / len(ordered)
+    return divide(ordered, position, params)
+
+
+def divide(table: pd.DataFrame, position: NDArray[np.float64], params: SplitSection) -> dict[str, pd.DataFrame]:
+    """Divide rows by their position from 0 to 1: training first, then calibration, then test.
+
+    Raises:
+        DataError: If a part stays empty.
+    """
+    is_test = position >= 1 - params.test
+    is_calibration = ~is_test & (position >= 1 - params.test - params.calibration)
     masks = {"train": ~is_test & ~is_calibration, "calibration": is_calibration, "test": is_test}
     parts = {name: table[masks[name]].reset_index(drop=True) for name in PARTS}
     empty = [name for name, part in parts.items() if part.empty]
@@ -118,7 +152,6 @@ def quality_notes(table: pd.DataFrame, contract: Contract) -> dict[str, object]:
     spread = numbers.quantile(0.75) - numbers.quantile(0.25)
     far = ((numbers - numbers.median()).abs() > FAR_OUT * spread) & (spread > 0)
     missing = table.isna().mean()
-    target = table[contract.target]
     return {
         "rows": len(table),
         "features": len(contract.columns),
@@ -129,15 +162,16 @@ def quality_notes(table: pd.DataFrame, contract: Contract) -> dict[str, object]:
         },
         "far_out_values": {str(n): int(count) for n, count in far.sum().items() if count},
         "rare_categories": {name: int((table[name].value_counts() < 10).sum()) for name in contract.categorical()},
-        "target": {
-            "mean": float(target.mean()),
-            "median": float(target.median()),
-            "minimum": float(target.min()),
-            "maximum": float(target.max()),
-            "skewness": float(target.skew()),  # type: ignore[arg-type]
-        },
-        "ignored_columns": contract.ignore,
+        "target": notes_on_target(table[contract.target]),
+        "ignored_columns": contract.ignore | contract.leaks,
     }
+
+
+def write_parts(folder: Path, parts: dict[str, pd.DataFrame]) -> None:
+    """Write the parts as Parquet files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in parts.items():
+        part.to_parquet(folder / f"{name}.parquet", index=False)
 
 
 def main() -> None:
@@ -147,16 +181,18 @@ def main() -> None:
         contract = load_contract()
         if not is_about(contract, params.data):
             raise DataError("schema.yaml is about other data than params.yaml: run `uv run poe train`")
-        raw = read_table(Path(params.data.path), contract.categorical())
-        table = keep_rows(check(raw, contract, params.data.path), params.data.rows)
-        parts = split(table, params.split)
+        raw = read_by_contract(params.data, contract)
+        table = keep_rows(check(raw, contract, contract.source), params.data.rows)
+        time = contract.time()
+        at_random = split_by_hash(table, params.split)
+        parts = at_random if time is None else split_by_time(table, time, params.split)
     except DataError as error:
         raise SystemExit(f"error: {error}") from error
-    PREPARED.mkdir(parents=True, exist_ok=True)
+    write_parts(PREPARED, parts)
+    if time is not None:
+        write_parts(PREPARED / "random", at_random)
     REPORTS.mkdir(exist_ok=True)
-    for name, part in parts.items():
-        part.to_parquet(PREPARED / f"{name}.parquet", index=False)
-    notes = quality_notes(table, contract) | {"split": {name: len(parts[name]) for name in PARTS}}
+    notes = quality_notes(table, contract) | {"split": {name: len(part) for name, part in parts.items()}}
     (REPORTS / "data_quality.json").write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
     print(f"{len(table)} rows: " + ", ".join(f"{len(part)} {name}" for name, part in parts.items()))
 

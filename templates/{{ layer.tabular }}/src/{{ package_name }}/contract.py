@@ -5,6 +5,7 @@ The contract lives in `schema.yaml`, which you own and git versions. `data.py` w
 with the model. Only pydantic is needed here, so that the service can import it.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,12 +16,12 @@ LONGEST_TEXT = 200
 
 
 class Column(BaseModel):
-    """One feature."""
+    """One column that a prediction is made from."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "time"]
     nullable: bool = False
     minimum: float | None = None
     description: str = ""
@@ -33,7 +34,8 @@ class Contract(BaseModel):
         source: The file that the contract was written for (`data.path` in params.yaml).
         target: The column to predict.
         ignore: Columns that are left out, each with the reason.
-        columns: The features, in the order in which the model reads them.
+        leaks: Columns that are only known when it is too late to predict, each with the reason. They are left out too.
+        columns: What is known at the moment of the prediction, in the order in which the model reads it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -41,27 +43,41 @@ class Contract(BaseModel):
     source: str
     target: str
     ignore: dict[str, str] = {}
+    leaks: dict[str, str] = {}
     columns: list[Column]
 
+    def names(self) -> list[str]:
+        """Names of all columns."""
+        return [column.name for column in self.columns]
+
     def numeric(self) -> list[str]:
-        """Names of the numeric features."""
-        return [column.name for column in self.columns if column.kind == "number"]
+        """Names of the numeric columns."""
+        return names_of(self.columns, "number")
 
     def categorical(self) -> list[str]:
-        """Names of the categorical features."""
-        return [column.name for column in self.columns if column.kind == "category"]
+        """Names of the categorical columns."""
+        return names_of(self.columns, "category")
+
+    def time(self) -> str | None:
+        """Name of the column that says when the event of a row happens, if there is one."""
+        return next(iter(names_of(self.columns, "time")), None)
 
 
 class ServedColumn(Column):
-    """A feature as the service knows it: the contract plus what training saw.
+    """A column as the service knows it: the contract plus what training saw.
 
     Attributes:
         typical: Median or most frequent value in the training data.
-        low, high: Range of a numeric feature in the training data.
-        categories: Values of a categorical feature in the training data.
+        low, high: Range of a numeric column in the training data.
+        categories: Values of a categorical column in the training data, sorted.
     """
 
     typical: float | str | None = None
     low: float | None = None
     high: float | None = None
     categories: list[str] = []
+
+
+def names_of(columns: Sequence[Column], kind: str) -> list[str]:
+    """Return the names of the columns of one kind, in order."""
+    return [column.name for column in columns if column.kind == kind]

@@ -1,7 +1,9 @@
 // The demo page of a table model: it builds its form from GET /model and asks POST /explain after each change.
+// How an answer is shown is the stage's own matter: `showAnswer` and `quality` in answer.js.
 
 const SHOWN_FIELDS = 12;
 const SHOWN_DRIVERS = 8;
+const LONGEST_LIST = 200; // more categories than this are typed, with suggestions
 const PAUSE_MS = 150; // wait until the person stops typing
 
 const element = (id) => document.getElementById(id);
@@ -17,22 +19,49 @@ function label(name) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+function choice(column, value) {
+  const field = document.createElement("select");
+  if (column.nullable) field.add(new Option("(missing)", ""));
+  for (const category of column.categories) field.add(new Option(category, category));
+  if (value !== null && !column.categories.includes(value)) field.add(new Option(value, value));
+  return field;
+}
+
+function suggestions(column) {
+  const list = document.createElement("datalist");
+  list.id = `${column.name}-values`;
+  list.append(...column.categories.map((category) => new Option(category)));
+  document.body.append(list);
+  const field = document.createElement("input");
+  field.setAttribute("list", list.id);
+  field.required = !column.nullable;
+  return field;
+}
+
+function number(column) {
+  const field = document.createElement("input");
+  field.type = "number";
+  field.step = "any";
+  field.required = !column.nullable;
+  if (column.minimum !== null) field.min = column.minimum;
+  field.placeholder = column.low === null ? "" : `${format(column.low)} to ${format(column.high)}`;
+  return field;
+}
+
+function moment() {
+  const field = document.createElement("input");
+  field.type = "datetime-local";
+  field.step = "any";
+  field.required = true;
+  return field;
+}
+
 function input(column) {
   const value = model.example[column.name];
   let field;
-  if (column.kind === "category") {
-    field = document.createElement("select");
-    if (column.nullable) field.add(new Option("(missing)", ""));
-    for (const category of column.categories) field.add(new Option(category, category));
-    if (value !== null && !column.categories.includes(value)) field.add(new Option(value, value));
-  } else {
-    field = document.createElement("input");
-    field.type = "number";
-    field.step = "any";
-    field.required = !column.nullable;
-    if (column.minimum !== null) field.min = column.minimum;
-    field.placeholder = column.low === null ? "" : `${format(column.low)} to ${format(column.high)}`;
-  }
+  if (column.kind === "number") field = number(column);
+  else if (column.kind === "time") field = moment();
+  else field = column.categories.length > LONGEST_LIST ? suggestions(column) : choice(column, value);
   field.name = column.name;
   field.value = value ?? "";
   const caption = document.createElement("label");
@@ -68,23 +97,21 @@ async function call(path, body) {
   );
 }
 
-function showPrediction({ prediction, target, drivers }) {
-  const { prediction: value, lower, upper, warnings } = prediction;
-  element("target").textContent = `Predicted ${label(target).toLowerCase()}`;
-  element("prediction").textContent = format(value);
-  element("interval").textContent =
-    `${Math.round(model.interval.level * 100)}% interval: ${format(lower)} to ${format(upper)}`;
-  const ends = [Math.min(lower, value) - (upper - lower) / 2, upper + (upper - lower) / 2];
-  const percent = (at) => `${(100 * (at - ends[0])) / (ends[1] - ends[0] || 1)}%`;
-  element("range").style.left = percent(lower);
-  element("range").style.width = `${(100 * (upper - lower)) / (ends[1] - ends[0] || 1)}%`;
-  element("point").style.left = percent(value);
+function show(result) {
+  showAnswer(result);
   element("warnings").replaceChildren(
-    ...warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })),
+    ...result.prediction.warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })),
   );
-  const top = drivers.slice(0, SHOWN_DRIVERS).filter((driver) => driver.effect !== 0);
+  const top = result.drivers.slice(0, SHOWN_DRIVERS).filter((driver) => driver.effect !== 0);
   const largest = Math.max(...top.map((driver) => Math.abs(driver.effect)));
   element("drivers").replaceChildren(...top.map((driver) => showDriver(driver, largest)));
+}
+
+// Marks a range and a point on the scale below the figure; positions go from 0 to 1.
+function mark(from, to, point) {
+  element("range").style.left = `${100 * from}%`;
+  element("range").style.width = `${100 * (to - from)}%`;
+  element("point").style.left = `${100 * point}%`;
 }
 
 function showDriver({ feature, value, typical, effect }, largest) {
@@ -94,7 +121,7 @@ function showDriver({ feature, value, typical, effect }, largest) {
   what.textContent = `${label(feature)}: ${shown(value)} (typical: ${shown(typical)})`;
   const how = document.createElement("span");
   how.className = `effect ${effect > 0 ? "up" : "down"}`;
-  how.textContent = `${effect > 0 ? "+" : "−"}${format(Math.abs(effect))}`;
+  how.textContent = `${effect > 0 ? "+" : "−"}${formatEffect(Math.abs(effect))}`;
   const bar = document.createElement("div");
   bar.className = `bar ${effect > 0 ? "up" : "down"}`;
   bar.style.width = `${(100 * Math.abs(effect)) / largest}%`;
@@ -107,7 +134,7 @@ async function update() {
   try {
     const result = await call("explain", row());
     if (mine !== latest) return; // a newer answer is on its way
-    showPrediction(result);
+    show(result);
     element("message").hidden = true;
   } catch (error) {
     if (mine !== latest) return;
@@ -134,8 +161,7 @@ async function start() {
   element("title").textContent = title;
   element("about").textContent = `Predicts ${label(model.target).toLowerCase()} from ${model.columns.length} values.`;
   element("version").textContent = model.version;
-  const error = model.metrics?.model?.mae?.value;
-  if (error) element("quality").textContent = `mean absolute error ${format(error)} on test data`;
+  element("quality").textContent = quality(model);
   // The most important values come first; the others are behind "All other values".
   const weight = (column) => model.importance[column.name] ?? 0;
   const order = [...model.columns].sort((a, b) => weight(b) - weight(a));

@@ -14,11 +14,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from prometheus_client import CollectorRegistry, Counter
+from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, ValidationError, create_model
 
-from .contract import LARGEST_NUMBER, LONGEST_TEXT
-from .predict import Driver, Prediction, Predictor
+from .contract import LARGEST_NUMBER, LONGEST_TEXT, ServedColumn
+from .observed import Observer
+from .predict import Predictor
 from .service import Problem, create_service, model_of
 from .settings import Settings
 
@@ -28,56 +29,19 @@ LARGEST_INLINE_BODY = 16_384
 MOST_DRIVERS = 100
 
 
-class Predictions(BaseModel):
-    """Answer of `POST /predict`: one prediction for each row, in order."""
-
-    target: str
-    model_version: str
-    interval_level: float
-    predictions: list[Prediction]
-
-
-class Explanation(BaseModel):
-    """Answer of `POST /explain`: the prediction and what drives it, strongest first."""
-
-    target: str
-    model_version: str
-    prediction: Prediction
-    drivers: list[Driver]
-
-
 class TableModel:
     """A predictor together with the request model that its columns define."""
 
     def __init__(self, predictor: Predictor, max_rows: int, registry: CollectorRegistry) -> None:
         self.predictor = predictor
         self.info = predictor.info
-        card = predictor.card
-        fields: dict[str, Any] = {}
-        for column in card.columns:
-            kind: Any
-            if column.kind == "number":
-                limits = Field(ge=column.minimum, le=LARGEST_NUMBER, allow_inf_nan=False)
-                if column.minimum is None:
-                    limits = Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False)
-                kind = Annotated[float, limits]
-            else:
-                kind = Annotated[str, Field(max_length=LONGEST_TEXT)]
-            about = Field(description=describe(column.description, column.categories))
-            fields[column.name] = (
-                (Annotated[kind | None, about], None) if column.nullable else (Annotated[kind, about], ...)
-            )
         # Strict: the text "12" is not a number, and a misspelt field is an error, not a missing value.
-        row_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": dict(card.example)})
-        self.row = create_model("Row", __config__=row_config, **fields)
+        strict = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": dict(predictor.card.example)})
+        fields: dict[str, Any] = {column.name: field_of(column) for column in predictor.card.columns}
+        self.row = create_model("Row", __config__=strict, **fields)
         rows: Any = Annotated[list[self.row], Field(min_length=1, max_length=max_rows)]  # type: ignore[name-defined]
-        self.rows = create_model("Rows", __config__=ConfigDict(extra="forbid"), rows=(rows, ...))
-        self.values = Histogram(
-            "prediction_value",
-            f"Predicted {card.target}",
-            buckets=bucket_edges(card.metrics, card.example, predictor),
-            registry=registry,
-        )
+        self.rows = create_model("Rows", __config__=ConfigDict(extra="forbid"), rows=(rows, ...), **predictor.options)
+        self.observer = Observer(predictor, registry)
         self.warnings = Counter(
             "prediction_warnings", "Remarks on inputs outside of the training data", registry=registry
         )
@@ -89,20 +53,12 @@ class TableModel:
             RequestValidationError: If the body does not hold valid rows.
         """
         # pydantic reads the JSON itself, three times as fast as json.loads and a validation after it.
-        rows = [vars(row) for row in validate(self.rows, body).rows]
-        answers = self.predictor.predict(rows)
-        for answer in answers:
-            self.values.observe(answer["prediction"])
+        request = vars(validate(self.rows, body))
+        rows = [vars(row) for row in request.pop("rows")]
+        answers = self.predictor.predict(rows, **request)
+        self.observer.observe(answers)
         self.warnings.inc(sum(len(answer["warnings"]) for answer in answers))
-        card = self.predictor.card
-        return pydantic_core.to_json(
-            {
-                "target": card.target,
-                "model_version": card.version,
-                "interval_level": card.interval.level,
-                "predictions": answers,
-            }
-        )
+        return pydantic_core.to_json(self.predictor.header() | {"predictions": answers})
 
     def explain(self, body: bytes) -> bytes:
         """Answer the body of a `POST /explain`.
@@ -111,15 +67,24 @@ class TableModel:
             RequestValidationError: If the body is not one valid row.
         """
         row = vars(validate(self.row, body))
-        card = self.predictor.card
-        return pydantic_core.to_json(
-            Explanation(
-                target=card.target,
-                model_version=card.version,
-                prediction=Prediction(**self.predictor.predict([row])[0]),
-                drivers=self.predictor.explain(row)[:MOST_DRIVERS],
-            )
-        )
+        (answer,) = self.predictor.predict([row])
+        drivers = self.predictor.explain(row)[:MOST_DRIVERS]
+        return pydantic_core.to_json(self.predictor.header() | {"prediction": answer, "drivers": drivers})
+
+
+def field_of(column: ServedColumn) -> tuple[Any, Any]:
+    """Return type and default of a request field, as pydantic's `create_model` takes them."""
+    kind: Any
+    if column.kind == "number":
+        lowest = -LARGEST_NUMBER if column.minimum is None else column.minimum
+        kind = Annotated[float, Field(ge=lowest, le=LARGEST_NUMBER, allow_inf_nan=False)]
+    elif column.kind == "time":
+        kind = NaiveDatetime
+    else:
+        kind = Annotated[str, Field(max_length=LONGEST_TEXT)]
+    known = f"Known values: {', '.join(column.categories[:30])}" if column.categories else ""
+    about = Field(description=". ".join(text for text in (column.description, known) if text))
+    return (Annotated[kind | None, about], None) if column.nullable else (Annotated[kind, about], ...)
 
 
 def validate(model: type[BaseModel], body: bytes) -> Any:
@@ -129,20 +94,6 @@ def validate(model: type[BaseModel], body: bytes) -> Any:
     except ValidationError as error:
         details = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
         raise RequestValidationError(details) from error
-
-
-def describe(description: str, categories: list[str]) -> str:
-    """Return the text that the API documentation shows for a field."""
-    known = f"Known values: {', '.join(categories[:30])}" if categories else ""
-    return ". ".join(text for text in (description, known) if text)
-
-
-def bucket_edges(metrics: dict[str, Any], example: dict[str, Any], predictor: Predictor) -> tuple[float, ...]:
-    """Choose histogram buckets for predictions: steps of the baseline's error around a typical prediction."""
-    centre = predictor.predict([example])[0]["prediction"]
-    step = metrics.get("baselines", {}).get("median", {}).get("rmse", {}).get("value")
-    step = step or abs(centre) / 2 or 1.0
-    return tuple(centre + step * factor for factor in (-2, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 2, 4))
 
 
 class DirectRoute(APIRoute):
@@ -174,7 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     }
 
     async def predict(request: Request) -> Response:
-        """Predict one row or many; each prediction comes with an interval and remarks on the input."""
+        """Predict one row or many; each prediction comes with remarks on the input."""
         return await answer(request, model_of(request).predict)
 
     async def explain(request: Request) -> Response:
@@ -182,8 +133,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return await answer(request, model_of(request).explain)
 
     for path, endpoint, answer_model, schema in (
-        ("/predict", predict, Predictions, "Rows"),
-        ("/explain", explain, Explanation, "Row"),
+        ("/predict", predict, Predictor.answers, "Rows"),
+        ("/explain", explain, Predictor.explanation, "Row"),
     ):
         app.router.add_api_route(
             path,
@@ -195,26 +146,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             route_class_override=DirectRoute,
         )
 
+    # Routes are tried in order: the ones that do the work come first.
+    app.router.routes.sort(key=lambda route: getattr(route, "methods", None) != {"POST"})
+
     def openapi() -> dict[str, Any]:
         """Describe the API, with the request model of the loaded model."""
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        model = app.state.model
-        reference = "#/components/schemas/{model}"
-        row = model.row.model_json_schema(ref_template=reference) if model else {"type": "object"}
-        rows = {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["rows"],
-            "properties": {
-                "rows": {
-                    "type": "array",
-                    "items": {"$ref": "#/components/schemas/Row"},
-                    "minItems": 1,
-                    "maxItems": settings.max_rows,
-                }
-            },
-        }
-        schema["components"]["schemas"] |= {"Row": row, "Rows": rows}
+        schema["components"]["schemas"] |= request_schemas(app.state.model)
         if settings.api_key:  # so that /docs asks for the key
             key = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
             schema["components"]["securitySchemes"] = {"ApiKey": key}
@@ -224,6 +162,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def request_schemas(model: TableModel | None) -> dict[str, Any]:
+    """Return the JSON schemas of the two request bodies; without a model it is only known that they are objects."""
+    if model is None:
+        return {"Row": {"type": "object"}, "Rows": {"type": "object"}}
+    schema = model.rows.model_json_schema(ref_template="#/components/schemas/{model}")
+    definitions: dict[str, Any] = schema.pop("$defs")
+    return definitions | {"Rows": schema}
 
 
 def body_of(schema: str) -> dict[str, Any]:

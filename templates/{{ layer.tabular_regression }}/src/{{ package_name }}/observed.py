@@ -1,0 +1,32 @@
+"""Metrics of predictions, for `GET /metrics`: do they still look as they did? `api.py` calls it for each answer."""
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from .predict import Predictor
+
+
+class Observer:
+    """Collects the predicted values."""
+
+    def __init__(self, predictor: Predictor, registry: CollectorRegistry) -> None:
+        self.values = Histogram(
+            "prediction_value",
+            f"Predicted {predictor.card.target}",
+            buckets=bucket_edges(predictor),
+            registry=registry,
+        )
+
+    def observe(self, answers: list[dict[str, Any]]) -> None:
+        """Note the predictions of one request."""
+        for answer in answers:
+            self.values.observe(answer["prediction"])
+
+
+def bucket_edges(predictor: Predictor) -> tuple[float, ...]:
+    """Choose histogram buckets: steps of the baseline's error around a typical prediction."""
+    centre = predictor.predict([predictor.card.example])[0]["prediction"]
+    median = predictor.card.metrics.get("baselines", {}).get("median", {})
+    step = median.get("rmse", {}).get("value") or abs(centre) / 2 or 1.0
+    return tuple(centre + step * factor for factor in (-2, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 2, 4))
