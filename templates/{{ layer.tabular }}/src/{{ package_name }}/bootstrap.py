@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Metric = Callable[[NDArray[Any], Floats], float]
+Metric = Callable[[NDArray[Any], NDArray[Any]], float]
 
 
 def with_intervals(
     metrics: Mapping[str, Metric],
     truth: NDArray[Any],
-    prediction: Floats,
+    prediction: NDArray[Any],
     samples: int,
     seed: int,
     blocks: NDArray[Any] | None = None,
@@ -23,7 +23,7 @@ def with_intervals(
     Args:
         metrics: By name.
         truth: True values, shape (n,).
-        prediction: Predictions, shape (n,) or (n, classes).
+        prediction: Predictions; their first axis has length n.
         samples: Number of resamples.
         seed: Makes the result repeatable.
         blocks: Rows with the same value here depend on each other (flights of one day share its weather) and are drawn

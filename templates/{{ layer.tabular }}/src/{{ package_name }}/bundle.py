@@ -21,6 +21,8 @@ TRUSTED_TYPES = [
     "numpy.dtype",
     # Its node indices are not checked when trees are walked: load only files that you or your CI made.
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.tree._tree.Tree",
 ]
 
 

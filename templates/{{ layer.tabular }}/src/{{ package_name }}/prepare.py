@@ -139,7 +139,8 @@ def divide(table: pd.DataFrame, position: NDArray[np.float64], params: SplitSect
     is_test = position >= 1 - params.test
     is_calibration = ~is_test & (position >= 1 - params.test - params.calibration)
     masks = {"train": ~is_test & ~is_calibration, "calibration": is_calibration, "test": is_test}
-    parts = {name: table[masks[name]].reset_index(drop=True) for name in PARTS}
+    names = [name for name in PARTS if name != "calibration" or params.calibration > 0]
+    parts = {name: table[masks[name]].reset_index(drop=True) for name in names}
     empty = [name for name, part in parts.items() if part.empty]
     if empty:
         raise DataError(f"no rows for: {', '.join(empty)}; the table is too small ({len(table)} rows)")

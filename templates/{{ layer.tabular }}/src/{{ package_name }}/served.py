@@ -15,7 +15,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from .contract import ServedColumn, names_of
+from .contract import ServedColumn
 from .encoding import Encoding, Matrix
 from .features import Features
 from .settings import Settings
@@ -38,7 +38,7 @@ class ServedCard(BaseModel):
     """
 
     # What decides a prediction, together with the graph: the version is a checksum of these.
-    decisive: ClassVar[set[str]] = {"columns", "encodings"}
+    decisive: ClassVar[frozenset[str]] = frozenset({"columns", "encodings"})
 
     name: str
     version: str = ""
@@ -93,11 +93,14 @@ class ServedModel:
         self.session = ort.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
         self.card = card
         self.features = features
-        numeric = [column for column in card.columns if column.kind == "number"]
-        self.numeric_names = names_of(card.columns, "number")
-        self.low = np.array([column.low for column in numeric], dtype=np.float32)
-        self.high = np.array([column.high for column in numeric], dtype=np.float32)
+        self.watch([column for column in card.columns if column.kind == "number"])
         self.known = {c.name: frozenset(c.categories) for c in card.columns if c.kind == "category"}
+
+    def watch(self, numbers: Sequence[ServedColumn]) -> None:
+        """Note the range of the numeric columns that the matrix begins with, for the remarks."""
+        self.numeric_names = [column.name for column in numbers]
+        self.low = np.array([column.low for column in numbers], dtype=np.float32)
+        self.high = np.array([column.high for column in numbers], dtype=np.float32)
 
     @classmethod
     def open(cls, graph: bytes, card: Any) -> Self:
@@ -132,9 +135,9 @@ class ServedModel:
         (output,) = self.session.run(["prediction"], {"features": matrix})
         return np.asarray(output, dtype=np.float64)
 
-    def value(self, matrix: Matrix) -> Floats:
-        """Return the one number of each row that reasons are given for, shape (rows,)."""
-        return self.run(matrix)[:, 0]
+    def outputs(self, matrix: Matrix) -> Floats:
+        """Return the numbers of each row that reasons are given for, shape (rows, outputs)."""
+        return self.run(matrix)
 
     def header(self) -> dict[str, Any]:
         """What is the same for all rows of an answer."""
@@ -174,7 +177,7 @@ class ServedModel:
         return remarks
 
     def effects(self, matrix: Matrix, typical: Matrix, subjects: Sequence[Sequence[int]]) -> Floats:
-        """Set each subject in turn to its typical value and note how the value of each row changes.
+        """Set each subject in turn to its typical value and note how the outputs of each row change.
 
         This is exact and simple, but subjects that say the same thing (area and rooms) hide each other, and the
         effects do not add up.
@@ -185,19 +188,19 @@ class ServedModel:
             subjects: For each subject the columns that belong to it.
 
         Returns:
-            Value of the row minus value of the changed row, shape (rows, subjects).
+            Outputs for the row minus outputs for the changed row, shape (rows, subjects, outputs).
         """
         rows, width = matrix.shape
         variants = np.repeat(matrix[:, np.newaxis, :], 1 + len(subjects), axis=1)
         for number, places in enumerate(subjects, start=1):
             variants[:, number, places] = typical[list(places)]
-        values = self.value(variants.reshape(-1, width)).reshape(rows, 1 + len(subjects))
+        values = self.outputs(variants.reshape(-1, width)).reshape(rows, 1 + len(subjects), -1)
         return values[:, :1] - values[:, 1:]
 
 
 def fingerprint(graph: bytes, card: ServedCard) -> str:
     """Return the version of a model: a checksum of its graph and of all else that decides a prediction."""
-    learned = card.model_dump_json(include=card.decisive)
+    learned = card.model_dump_json(include=set(card.decisive))
     return hashlib.sha256(graph + learned.encode()).hexdigest()[:12]
 
 

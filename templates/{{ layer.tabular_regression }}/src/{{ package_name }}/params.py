@@ -14,6 +14,10 @@ from .config import (
 )
 
 
+class TableSection(DataSection):
+    """Where the table comes from."""
+
+
 class TrainSection(Section):
     """How the model is trained."""
 
@@ -26,7 +30,7 @@ class TrainSection(Section):
 class Params(Section):
     """The whole file."""
 
-    data: DataSection
+    data: TableSection
     split: SplitSection
     train: TrainSection
     evaluate: EvaluateSection

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
+from .encoding import Matrix
 from .features import Features
 from .interval import Interval
-from .served import Driver, ServedCard, ServedModel, print_predictions
+from .served import Driver, Floats, ServedCard, ServedModel, print_predictions
 
 
 class Card(ServedCard):
@@ -73,6 +74,10 @@ class Predictor(ServedModel):
         """What is the same for all rows of an answer."""
         return super().header() | {"interval_level": self.card.interval.level}
 
+    def value(self, matrix: Matrix) -> Floats:
+        """Predict the rows of a matrix, shape (rows,)."""
+        return self.run(matrix)[:, 0]
+
     def predict(self, rows: Sequence[Mapping[str, Any]], **_: Any) -> list[dict[str, Any]]:
         """Predict rows of plain values; each answer has the fields of `Prediction`.
 
@@ -99,7 +104,7 @@ class Predictor(ServedModel):
         """
         columns = [c for kind in ("number", "category") for c in self.card.columns if c.kind == kind]
         matrix = self.features.from_rows([row, {column.name: column.typical for column in columns}])
-        (effects,) = self.effects(matrix[:1], matrix[1], [[place] for place in range(len(columns))])
+        (effects,) = self.effects(matrix[:1], matrix[1], [[place] for place in range(len(columns))])[..., 0]
         drivers = [
             Driver(feature=column.name, value=row[column.name], typical=column.typical, effect=float(effect))
             for column, effect in zip(columns, effects, strict=True)

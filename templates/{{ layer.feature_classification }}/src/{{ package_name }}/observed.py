@@ -1,0 +1,32 @@
+"""Metrics of predictions, for `GET /metrics`: do they still look as they did? `api.py` calls it for each answer."""
+
+from collections import Counter as Tally
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from .predict import Predictor
+
+
+class Observer:
+    """Counts decisions and collects probabilities."""
+
+    def __init__(self, predictor: Predictor, registry: CollectorRegistry) -> None:
+        self.decisions = Counter(
+            "prediction_decisions", f"Decisions about {predictor.card.target}", ["decision"], registry=registry
+        )
+        for name in predictor.card.policy.classes:  # shown as 0 before the first
+            self.decisions.labels(name)
+        self.probabilities = Histogram(
+            "prediction_probability",
+            "Probability of the positive class, or of the class decided for",
+            buckets=[tenth / 10 for tenth in range(1, 11)],
+            registry=registry,
+        )
+
+    def observe(self, answers: list[dict[str, Any]]) -> None:
+        """Note the predictions of one request."""
+        for name, times in Tally(answer["decision"] for answer in answers).items():
+            self.decisions.labels(name).inc(times)
+        for answer in answers:
+            self.probabilities.observe(answer["probability"])

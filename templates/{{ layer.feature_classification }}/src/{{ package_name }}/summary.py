@@ -1,0 +1,6 @@
+"""x"""
+
+
+def sections() -> dict[str, str]:
+    """X."""
+    return {}
