@@ -1,4 +1,4 @@
-"""Write the newest results into README.md and MODEL_CARD.md: `uv run poe report`.
+"""Write the newest results into README.md, MODEL_CARD.md and LEARN.md: `uv run poe report`.
 
 Only the text between two markers is replaced, for example
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .summary import sections
 
-DOCUMENTS = (Path("README.md"), Path("MODEL_CARD.md"))
+DOCUMENTS = (Path("README.md"), Path("MODEL_CARD.md"), Path("LEARN.md"))
 
 
 def fill(text: str, contents: dict[str, str]) -> str:

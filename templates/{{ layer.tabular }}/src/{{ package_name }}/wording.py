@@ -1,0 +1,44 @@
+"""How figures are written in the documents, and the facts that every table stage states. `summary.py` uses it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .config import REPORTS
+
+NOT_YET = "_No results yet: run `uv run poe demo`._"
+
+
+def number(value: float) -> str:
+    """Write a figure with as many digits as a reader can use."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def cell(result: dict[str, float]) -> str:
+    """Write a metric with its interval."""
+    return f"{number(result['value'])} ({number(result['low'])} to {number(result['high'])})"
+
+
+def read(name: str) -> Any:
+    """Read one of the pipeline's JSON files."""
+    return json.loads((REPORTS / name).read_text(encoding="utf-8"))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("|" + "|".join(f" {text} " if text else " " for text in line) + "|" for line in lines)
+
+
+def common_facts(quality: dict[str, Any], promotion: dict[str, Any]) -> dict[str, str]:
+    """Say where the model in service comes from, and what its data are like."""
+    champion = promotion["champion"]
+    split = ", ".join(f"{rows} {part}" for part, rows in quality["split"].items())
+    return {
+        "Model in service": f"`{champion['version']}`, trained at {champion['trained_at']}" if champion else "none",
+        "Code and data": f"git `{champion['git_commit']}`, data MD5 `{champion['data_md5']}`" if champion else "",
+        "Last decision": promotion["reason"],
+        "Rows": f"{quality['rows']} ({split}), {quality['features']} columns",
+        "Duplicate rows": f"{quality['duplicate_rows']}",
+        "Columns with missing values": f"{len(quality['missing_share'])}",
+    }
