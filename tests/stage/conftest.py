@@ -23,14 +23,20 @@ STAGES: dict[str, Any] = yaml.safe_load((TEMPLATE / "copier.yml").read_text(enco
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker of tests that are about some stages only."""
-    config.addinivalue_line("markers", "stages(*keys): run the test for these stages only")
+    config.addinivalue_line("markers", "stages(*keys, layer): run the test for these stages, or all with this layer")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test for every stage of the stage table, or for those that a `stages` marker names."""
     if "stage" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("stages")
-        metafunc.parametrize("stage", marker.args if marker else list(STAGES), scope="session")
+        metafunc.parametrize("stage", stages_of(marker) if marker else list(STAGES), scope="session")
+
+
+def stages_of(marker: pytest.Mark) -> list[str]:
+    """Return the stages that a marker means: those it names, or every one that has the layer it names."""
+    layer = marker.kwargs.get("layer")
+    return list(marker.args) or [key for key, spec in STAGES.items() if layer in spec["layers"]]
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +147,8 @@ def owned(trained: Project, tmp_path: Path) -> Project:
 @pytest.fixture
 def quick(owned: Project) -> Project:
     """A copy of the trained project whose next training takes seconds; the champion is the one of the full search."""
-    owned.change_params(QUICK)
+    owned.change_params(QUICK[owned.stage])
+    owned.shrink()
     return owned
 
 

@@ -18,14 +18,19 @@ from .service import Service
 # Long enough for any step on a busy machine; no test asserts a time.
 PATIENCE_SECONDS = 900
 # A run of seconds instead of a minute, for tests that are about something else than the model's quality.
-QUICK = {
-    "train.target_scale": "linear",
+TABLE_QUICK = {
     "train.search.candidates": 1,
     "train.search.folds": 2,
     "train.search.space": {"max_iter": [40], "learning_rate": [0.1]},
     "evaluate.bootstrap_samples": 100,
     "evaluate.importance_repeats": 1,
 }
+QUICK = {
+    "tabular_regression": TABLE_QUICK | {"train.target_scale": "linear"},
+    "feature_classification": TABLE_QUICK,
+}
+# A longer table is thinned out to about so many rows for such a run.
+QUICK_ROWS = 12_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,11 @@ class Project:
     package: str
     environment: Path
     variables: dict[str, str]
+
+    @property
+    def stage(self) -> str:
+        """The stage that the project was made for."""
+        return str(self.read_yaml(".copier-answers.yml")["stage"])
 
     @property
     def source(self) -> Path:
@@ -110,6 +120,15 @@ class Project:
                 section = section[key]
             section[name] = value
         (self.path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+    def shrink(self) -> None:
+        """Thin the raw table out, if it is long: every n-th row stays, so that all of the time is there."""
+        path = self.path / self.read_yaml("params.yaml")["data"]["path"]
+        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        step = len(rows) // QUICK_ROWS
+        if step > 1:
+            path.unlink()  # it may be a link into DVC's cache
+            path.write_text("".join([header, *rows[::step]]), encoding="utf-8", newline="")
 
     @contextmanager
     def serve(self, **settings: str) -> Iterator[Service]:

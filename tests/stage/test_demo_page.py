@@ -12,7 +12,7 @@ from .conftest import TEMPLATE
 from .project import Project
 from .service import Service
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
 
 # Headless, as root in a container, and without the browser's own connections to the network.
 ARGUMENTS = [
@@ -81,7 +81,8 @@ def shown_number(page: Page) -> float:
 def test_it_shows_what_the_service_predicts(page: Page, service: Service, trained: Project) -> None:
     with service.client() as client:
         (answer,) = client.post("/predict", json=trained.example()).json()["predictions"]
-    assert shown_number(page) == pytest.approx(answer["prediction"], rel=1e-2)
+    shown = 100 * answer["probability"] if "probability" in answer else answer["prediction"]
+    assert shown_number(page) == pytest.approx(shown, rel=1e-2)
     assert page.locator("#detail").inner_text()
     assert page.locator("#drivers > li").count() >= 3
     columns = {column["name"] for column in trained.read_yaml("schema.yaml")["columns"]}

@@ -7,7 +7,7 @@ import pytest
 
 from .project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
 
 
 FOUR_TRIALS = {"train.search.candidates": 4, "train.search.space": {"max_iter": [10, 20, 30, 40]}}
@@ -32,15 +32,15 @@ def kill_when(project: Project, sign: str) -> None:
         pytest.param("  3/4 ", id="in the search"),
         pytest.param("4/4 ", id="before the model is written"),
         pytest.param("is in models/candidate", id="after the model is written"),
-        pytest.param("> python -m house_price_predictor.evaluate", id="at the start of the evaluation"),
-        pytest.param("> python -m house_price_predictor.promote", id="at the start of the promotion"),
+        pytest.param("> python -m {package}.evaluate", id="at the start of the evaluation"),
+        pytest.param("> python -m {package}.promote", id="at the start of the promotion"),
     ],
 )
 def test_training_that_was_killed_can_be_repeated(quick: Project, moment: str) -> None:
     quick.change_params(FOUR_TRIALS)
     with quick.serve() as service, service.client() as client:
         before = client.post("/predict", json=quick.example()).json()
-        kill_when(quick, moment)
+        kill_when(quick, moment.format(package=quick.package))
         assert client.post("/predict", json=quick.example()).json() == before
     with quick.serve() as restarted, restarted.client() as client:
         assert client.post("/predict", json=quick.example()).json() == before

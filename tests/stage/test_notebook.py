@@ -6,7 +6,7 @@ import pytest
 
 from .project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
 
 
 @pytest.mark.parametrize("state", ["before training", "after training"])

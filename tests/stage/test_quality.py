@@ -118,6 +118,7 @@ check_export(np.array([100.0, 200.0]), np.array([100.0, 200.1]))
     assert done.stderr.startswith("error: ")
 
 
+@pytest.mark.stages(layer="tabular")
 def test_the_same_data_and_parameters_give_the_same_model(quick: Project) -> None:
     """To the last byte of the graph, whatever order the interpreter gives to sets."""
     versions = set()
@@ -127,6 +128,7 @@ def test_the_same_data_and_parameters_give_the_same_model(quick: Project) -> Non
     assert len(versions) == 1
 
 
+@pytest.mark.stages(layer="tabular")
 def test_the_command_line_predicts_what_the_service_predicts(owned: Project) -> None:
     row = owned.example()["rows"][0]
     (owned.path / "row.json").write_text(json.dumps(row), encoding="utf-8")

@@ -17,7 +17,7 @@ import pytest
 from .project import Project
 from .service import Service
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
 
 CLIENTS = 40
 ROWS_OF_A_LARGE_REQUEST = 500

@@ -6,15 +6,13 @@ import pytest
 
 from .project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
 
 # Prints the champion's run and registered version, and what the model predicts after loading it from MLflow.
 READ_BACK = """
 import json, sys
 import mlflow, pandas as pd
 from mlflow.tracking import MlflowClient
-from {package}.data import load_contract
-from {package}.features import table_for_pipeline
 from {package}.predict import Predictor
 from {package}.settings import Settings
 from pathlib import Path
@@ -25,10 +23,9 @@ version = client.get_model_version_by_alias("{package}", "champion")
 run = client.get_run(version.run_id)
 info = mlflow.models.get_model_info("models:/{package}@champion")
 test = pd.read_parquet("data/prepared/test.parquet")
-columns = load_contract().columns
-loaded = mlflow.sklearn.load_model("models:/{package}@champion").predict(table_for_pipeline(test, columns))
 predictor = Predictor.load(Path("models/champion"))
-served = predictor.value(predictor.features.from_frame(test))
+loaded = mlflow.sklearn.load_model("models:/{package}@champion")
+{outputs}
 print(json.dumps({{
     "run_id": version.run_id,
     "version_tags": version.tags,
@@ -42,13 +39,31 @@ print(json.dumps({{
     "largest_difference": float(abs(loaded / served - 1).max()),
 }}))
 """
+# What the loaded pipeline and the graph in service say about the same rows, by stage: `loaded` and `served`.
+OUTPUTS = {
+    "tabular_regression": """
+from {package}.features import table_for_pipeline
+loaded = loaded.predict(table_for_pipeline(test, predictor.card.columns))
+served = predictor.value(predictor.features.from_frame(test))
+""",
+    "feature_classification": """
+from {package}.model import scores_of
+loaded = predictor.card.calibration.probabilities(scores_of(loaded, predictor.features.table(test)))
+served = predictor.outputs(predictor.features.from_frame(test))
+""",
+}
+
+
+# The error that models are compared by.
+DECISIVE = {"tabular_regression": "rmse", "feature_classification": "log_loss"}
 
 
 @pytest.fixture(scope="module")
 def champion(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The champion as MLflow tells it."""
     copy = trained.copy_to(tmp_path_factory.mktemp("tracking") / "project")
-    return copy.python(READ_BACK.format(package=trained.package))
+    outputs = OUTPUTS[trained.stage].format(package=trained.package)
+    return copy.python(READ_BACK.format(package=trained.package, outputs=outputs))
 
 
 def test_the_alias_points_to_the_model_in_service(champion: Any, trained: Project) -> None:
@@ -59,22 +74,31 @@ def test_the_alias_points_to_the_model_in_service(champion: Any, trained: Projec
 
 
 def test_parameters_are_those_of_the_file(champion: Any, trained: Project) -> None:
-    train = trained.read_yaml("params.yaml")["train"]
-    assert champion["params"]["seed"] == str(train["seed"])
-    assert champion["params"]["interval_level"] == str(train["interval_level"])
+    params = trained.read_yaml("params.yaml")
+    assert champion["params"]["seed"] == str(params["train"]["seed"])
     best = trained.read_json("reports/search.json")["best"]
     assert {f"best_{name}" for name in best["settings"]} <= set(champion["params"])
-    assert champion["params"]["best_scale"] == best["scale"]
+    if trained.stage == "tabular_regression":
+        assert champion["params"]["interval_level"] == str(params["train"]["interval_level"])
+        assert champion["params"]["best_scale"] == best["scale"]
+    else:
+        assert champion["params"]["class_weight"] == params["train"]["class_weight"]
+        assert champion["params"]["missed"] == str(params["decision"]["missed"])
 
 
 def test_metrics_are_those_of_the_report(champion: Any, trained: Project) -> None:
     report = trained.read_json("reports/metrics.json")
     expected = {f"test_{name}": result["value"] for name, result in report["model"].items()}
-    expected["interval_coverage"] = report["interval"]["coverage"]
-    expected["baseline_linear_rmse"] = report["baselines"]["linear"]["rmse"]["value"]
-    expected["baseline_median_rmse"] = report["baselines"]["median"]["rmse"]["value"]
+    error = DECISIVE[trained.stage]
+    expected |= {f"baseline_{name}_{error}": result[error]["value"] for name, result in report["baselines"].items()}
+    if trained.stage == "tabular_regression":
+        expected["interval_coverage"] = report["interval"]["coverage"]
+    else:
+        expected["calibration_error"] = report["calibration_error"]["after"]
+        variants = trained.read_json("reports/ablation.json")["variants"]
+        expected |= {f"{name}_roc_auc": result["roc_auc"] for name, result in variants.items()}
     assert champion["metrics"].items() >= expected.items()
-    assert "search_rmse" in champion["metrics"]
+    assert f"search_{error}" in champion["metrics"]
 
 
 def test_plots_and_tables_are_kept(champion: Any, trained: Project) -> None:

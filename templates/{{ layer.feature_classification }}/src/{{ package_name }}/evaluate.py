@@ -83,13 +83,12 @@ def confusion_with_intervals(
 def errors_by_slice(
     test: pd.DataFrame, truth: Codes, predicted: Floats, policy: Policy, columns: list[str]
 ) -> pd.DataFrame:
-    """Compute metrics within groups of rows; a group that holds one class only has no ROC AUC."""
+    """Compute metrics within groups of rows; a group without some class has no ROC AUC."""
     metrics = metrics_of(policy)
     shown = policy.positive
     rows = []
     for column, label, members in groups(test, columns):
         true, chance = truth[members], predicted[members]
-        several = len(np.unique(true)) == len(policy.classes)
         rows.append(
             {
                 "column": column,
@@ -97,7 +96,7 @@ def errors_by_slice(
                 "rows": len(members),
                 "share": float("nan") if shown is None else float(np.mean(true == shown)),
                 "predicted": float("nan") if shown is None else float(chance[:, shown].mean()),
-                "roc_auc": metrics["roc_auc"](true, chance) if several else float("nan"),
+                "roc_auc": metrics["roc_auc"](true, chance),
                 "log_loss": metrics["log_loss"](true, chance),
                 "cost": metrics["cost"](true, chance),
             }

@@ -1,12 +1,16 @@
 """Measures for classification. `evaluate.py` reports them, `promote.py` decides by one of them.
 
 Truth holds the place of each row's class, shape (n,); predictions hold probabilities, shape (n, classes).
+
+Three of them are written out here: scikit-learn's take several times as long to check their input as to compute, and
+the bootstrap calls them thousands of times. A test compares all with scikit-learn's.
 """
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score
 
 from .bootstrap import Floats, Metric
 from .dataset import codes_of
@@ -22,6 +26,27 @@ def indicators(truth: Codes, classes: int) -> NDArray[np.int64]:
     return np.equal(truth[:, np.newaxis], np.arange(classes)).astype(np.int64)
 
 
+def area_under_roc(happened: NDArray[np.bool_], predicted: Floats) -> float:
+    """Return the chance that a row of the class ranks above one that is not (Mann and Whitney 1947).
+
+    Args:
+        happened: Whether it is the class, shape (n,).
+        predicted: Its probability, shape (n,).
+    """
+    inside = int(happened.sum())
+    outside = len(happened) - inside
+    if inside == 0 or outside == 0:
+        return float("nan")
+    ranks = rankdata(predicted)
+    return float((ranks[happened].sum() - inside * (inside + 1) / 2) / (inside * outside))
+
+
+def log_loss(truth: Codes, predicted: Floats) -> float:
+    """Return the mean of -log(probability of the class that it was)."""
+    chosen = predicted[np.arange(len(truth)), truth]
+    return float(-np.mean(np.log(np.maximum(chosen, np.finfo(np.float64).eps))))
+
+
 def metrics_of(policy: Policy) -> dict[str, Metric]:
     """Return the metrics for these classes.
 
@@ -31,9 +56,8 @@ def metrics_of(policy: Policy) -> dict[str, Metric]:
     positive, classes = policy.positive, len(policy.classes)
 
     def roc_auc(truth: Codes, predicted: Floats) -> float:
-        if positive is not None:
-            return float(roc_auc_score(truth == positive, predicted[:, positive]))
-        return float(roc_auc_score(indicators(truth, classes), predicted, average="macro"))
+        places = range(classes) if positive is None else [positive]
+        return float(np.mean([area_under_roc(truth == place, predicted[:, place]) for place in places]))
 
     def average_precision(truth: Codes, predicted: Floats) -> float:
         if positive is not None:
@@ -42,11 +66,8 @@ def metrics_of(policy: Policy) -> dict[str, Metric]:
 
     def brier(truth: Codes, predicted: Floats) -> float:
         if positive is not None:
-            return float(brier_score_loss(truth == positive, predicted[:, positive]))
+            return float(np.mean((predicted[:, positive] - (truth == positive)) ** 2))
         return float(np.mean(np.sum((predicted - indicators(truth, classes)) ** 2, axis=1)))
-
-    def logarithmic(truth: Codes, predicted: Floats) -> float:
-        return float(log_loss(truth, predicted, labels=np.arange(classes)))
 
     def accuracy(truth: Codes, predicted: Floats) -> float:
         return float(np.mean(truth == policy.decide(predicted)))
@@ -68,7 +89,7 @@ def metrics_of(policy: Policy) -> dict[str, Metric]:
         "roc_auc": roc_auc,
         "average_precision": average_precision,
         "brier": brier,
-        "log_loss": logarithmic,
+        "log_loss": log_loss,
         "cost": cost,
     }
     if positive is None:
@@ -98,4 +119,4 @@ def decisive_error(predictor: Predictor, test: pd.DataFrame) -> float:
     if not set(test[predictor.card.target]) <= set(classes):
         raise ValueError("the table has a class that the model does not know")
     truth = codes_of(test[predictor.card.target], classes)
-    return float(log_loss(truth, predictor.outputs(predictor.features.from_frame(test)), labels=range(len(classes))))
+    return log_loss(truth, predictor.outputs(predictor.features.from_frame(test)))

@@ -21,7 +21,7 @@ from .lookups import Lookup
 from .served import Driver, Floats, ServedCard, ServedModel, print_predictions
 
 # Reasons that a prediction names unless it is asked for more or for none.
-USUAL_REASONS, MOST_REASONS = 3, 20
+USUAL_REASONS, MOST_REASONS = 5, 20
 
 
 class Card(ServedCard):
@@ -120,10 +120,10 @@ class Predictor(ServedModel):
         self.places: dict[str, list[int]] = {
             name: list(range(start, start + width)) for name, start, width in zip(names, starts, widths, strict=False)
         }
-        self.groups: dict[str, list[int]] = {}
+        self.groups: dict[str, list[str]] = {}
         for feature in card.plan.features:
             subject = feature.name if feature.group == MAIN_TABLE else feature.group
-            self.groups.setdefault(subject, []).extend(self.places[feature.name])
+            self.groups.setdefault(subject, []).append(feature.name)
         one = {name: np.array([card.typical[name]], dtype=np.float64) for name in features.numeric}
         one |= {name: np.array([card.typical[name]], dtype=np.object_) for name in features.texts}
         self.typical = features.matrix(one)[0]
@@ -144,6 +144,7 @@ class Predictor(ServedModel):
             mode="json", exclude={"encodings", "typical", "lookups", "history", "plan"}
         )
         info["features"] = self.card.plan.names()
+        info["groups"] = self.groups
         info["policy"]["threshold"] = self.card.policy.threshold
         return info
 
@@ -196,12 +197,13 @@ class Predictor(ServedModel):
         if wanted == 0:
             return [[] for _ in range(len(matrix))]
         names = list(self.groups)
-        effects = self.effects(matrix, self.typical, list(self.groups.values()))
+        places = [[place for name in members for place in self.places[name]] for members in self.groups.values()]
+        effects = self.effects(matrix, self.typical, places)
         mine = effects[np.arange(len(matrix)), :, shown]
         order = np.argsort(-np.abs(mine), axis=1, kind="stable")[:, :wanted]
         return [
-            [{"group": names[place], "effect": float(row[place])} for place in places]
-            for row, places in zip(mine, order.tolist(), strict=True)
+            [{"group": names[number], "effect": float(row[number])} for number in numbers]
+            for row, numbers in zip(mine, order.tolist(), strict=True)
         ]
 
     def explain(self, row: Mapping[str, Any]) -> list[Driver]:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
@@ -23,6 +22,7 @@ from .config import CANDIDATE, REPORTS
 from .dataset import Codes, Dataset, load_dataset
 from .export import export_onnx
 from .features import Plan
+from .metrics import log_loss
 from .model import (
     boosting,
     both_scores,
@@ -78,7 +78,7 @@ def validated_log_loss(model: Pipeline, table: pd.DataFrame, truth: Codes, folds
             model.fit(table.iloc[learn], truth[learn])
         predicted = np.zeros((len(score), len(labels)))
         predicted[:, model.classes_] = model.predict_proba(table.iloc[score])
-        losses.append(log_loss(truth[score], predicted, labels=labels))
+        losses.append(log_loss(truth[score], predicted))
     return float(np.mean(losses))
 
 
@@ -139,9 +139,11 @@ def typical_values(table: pd.DataFrame, plan: Plan) -> dict[str, float | str | N
     return values | {name: str(table[name].mode().iloc[0]) for name in texts}
 
 
-def doubtful_row(predicted: NDArray[np.float64], threshold: float | None) -> int:
-    """Return the row whose probability is nearest to the threshold: the most interesting example for the demo."""
-    return int(np.abs(predicted - (0.5 if threshold is None else threshold)).argmin())
+def usual_alarm(predicted: NDArray[np.float64], threshold: float | None) -> int:
+    """Return the row in the middle of those above the threshold, as the example for the documents and the demo."""
+    alarms = predicted[predicted >= (threshold or 0)]
+    middle = np.median(alarms) if len(alarms) else predicted.max()
+    return int(np.abs(predicted - middle).argmin())
 
 
 def main() -> None:
@@ -184,7 +186,7 @@ def main() -> None:
             history=dataset.history,
             calibration=calibration,
             policy=policy,
-            example=example_row(test.iloc[doubtful_row(shown, policy.threshold)], dataset.contract.columns),
+            example=example_row(test.iloc[usual_alarm(shown, policy.threshold)], dataset.contract.columns),
             origin=origin(run_id, log_model(mlflow, model, table), all_params.data.path),
         )
         card.version = fingerprint(graph, card)

@@ -1,5 +1,6 @@
 // How the demo page shows a decision with its probability; demo.js calls these.
 
+const SHOWN_VALUES = 3;
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
 function showAnswer({ prediction, target, positive, threshold }) {
@@ -15,8 +16,23 @@ function showAnswer({ prediction, target, positive, threshold }) {
   mark(0, positive === null ? 0 : threshold, probability);
 }
 
+// One reason for each group of features, with those of its values that weigh most by themselves.
+function reasonsOf({ prediction, drivers }) {
+  return prediction.reasons.map(({ group, effect }) => {
+    const members = drivers.filter(({ feature }) => (model.groups[group] ?? []).includes(feature));
+    const values = members.slice(0, SHOWN_VALUES).map(({ feature, value }) => [label(feature), shown(value)]);
+    const alone = members.length === 1 && members[0].feature === group;
+    return {
+      text: alone
+        ? `${label(group)}: ${shown(members[0].value)}`
+        : `${label(group)} (${values.map(([name, value]) => `${name.toLowerCase()} ${value}`).join(", ")})`,
+      effect,
+    };
+  });
+}
+
 function formatEffect(size) {
-  return `${format(100 * size)} points`;
+  return `${(100 * size).toFixed(1)} points`;
 }
 
 function quality({ metrics }) {

@@ -1,8 +1,8 @@
 // The demo page of a table model: it builds its form from GET /model and asks POST /explain after each change.
-// How an answer is shown is the stage's own matter: `showAnswer` and `quality` in answer.js.
+// How an answer is shown is the stage's own matter: `showAnswer`, `reasonsOf`, `formatEffect` and `quality` in answer.js.
 
 const SHOWN_FIELDS = 12;
-const SHOWN_DRIVERS = 8;
+const SHOWN_REASONS = 8;
 const LONGEST_LIST = 200; // more categories than this are typed, with suggestions
 const PAUSE_MS = 150; // wait until the person stops typing
 
@@ -102,9 +102,9 @@ function show(result) {
   element("warnings").replaceChildren(
     ...result.prediction.warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })),
   );
-  const top = result.drivers.slice(0, SHOWN_DRIVERS).filter((driver) => driver.effect !== 0);
-  const largest = Math.max(...top.map((driver) => Math.abs(driver.effect)));
-  element("drivers").replaceChildren(...top.map((driver) => showDriver(driver, largest)));
+  const top = reasonsOf(result).slice(0, SHOWN_REASONS).filter((reason) => reason.effect !== 0);
+  const largest = Math.max(...top.map((reason) => Math.abs(reason.effect)));
+  element("drivers").replaceChildren(...top.map((reason) => showReason(reason, largest)));
 }
 
 // Marks a range and a point on the scale below the figure; positions go from 0 to 1.
@@ -114,11 +114,15 @@ function mark(from, to, point) {
   element("point").style.left = `${100 * point}%`;
 }
 
-function showDriver({ feature, value, typical, effect }, largest) {
+// A value as in the form: a year is no thousands.
+function shown(value) {
+  return value === null ? "missing" : String(value);
+}
+
+function showReason({ text, effect }, largest) {
   const item = document.createElement("li");
-  const shown = (one) => (one === null ? "missing" : String(one)); // as in the form: a year is no thousands
   const what = document.createElement("span");
-  what.textContent = `${label(feature)}: ${shown(value)} (typical: ${shown(typical)})`;
+  what.textContent = text;
   const how = document.createElement("span");
   how.className = `effect ${effect > 0 ? "up" : "down"}`;
   how.textContent = `${effect > 0 ? "+" : "−"}${formatEffect(Math.abs(effect))}`;

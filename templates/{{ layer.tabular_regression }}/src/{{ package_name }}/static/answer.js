@@ -11,6 +11,13 @@ function showAnswer({ prediction, target, interval_level: level }) {
   mark(position(lower), position(upper), position(value));
 }
 
+function reasonsOf({ drivers }) {
+  return drivers.map(({ feature, value, typical, effect }) => ({
+    text: `${label(feature)}: ${shown(value)} (typical: ${shown(typical)})`,
+    effect,
+  }));
+}
+
 function formatEffect(size) {
   return format(size);
 }
