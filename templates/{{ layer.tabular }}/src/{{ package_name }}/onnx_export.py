@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper
 from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
@@ -28,12 +29,7 @@ def register(model: type, converter: Converter, shapes: Callable[[Any], None], *
 
 
 def mended(converter: Converter) -> Converter:
-    """Wrap a converter of trees and mend two details of its result.
-
-    skl2onnx 1.20 writes Python booleans where ONNX wants integers, which protobuf 7 refuses. And it rounds split
-    thresholds to the nearest float32, which can move one past a training value; rounded down, every float32 value
-    falls on the same side as in scikit-learn.
-    """
+    """Wrap a converter of trees: skl2onnx 1.20 writes Python booleans where ONNX wants integers; protobuf 7 refuses."""
 
     def convert(scope: Any, operator: Any, container: Any) -> None:
         original = container.add_node
@@ -42,7 +38,6 @@ def mended(converter: Converter) -> Converter:
             if op_type.startswith("TreeEnsemble"):
                 tracks = attributes["nodes_missing_value_tracks_true"]
                 attributes["nodes_missing_value_tracks_true"] = [int(flag) for flag in tracks]
-                attributes["nodes_values"] = round_down(np.asarray(attributes["nodes_values"]))
             return original(op_type, inputs, outputs, **attributes)
 
         container.add_node = add_node
@@ -54,12 +49,25 @@ def mended(converter: Converter) -> Converter:
     return convert
 
 
-def round_down(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:
+def round_thresholds(model: Any) -> None:
+    """Round the split thresholds of a boosting model down to single precision, in which the graph compares.
+
+    skl2onnx rounds them to the nearest float32. A threshold in the middle between 43.3 and 43.5 can so move past the
+    value 43.4, which then falls on the other side. Rounded down, every float32 value stays on its side.
+    """
+    for predictors in model._predictors:  # skl2onnx reads the trees from there too
+        for predictor in predictors:
+            nodes = predictor.nodes.copy()
+            nodes["num_threshold"] = round_down(nodes["num_threshold"])
+            predictor.nodes = nodes
+
+
+def round_down(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round to the largest float32 that is not above each value."""
     single = values.astype(np.float32)
     too_high = single.astype(np.float64) > values
     single[too_high] = np.nextafter(single[too_high], np.float32(-np.inf))
-    return [float(value) for value in single]
+    return single.astype(np.float64)
 
 
 def graph_of(pipeline: Pipeline, width: int, **options: Any) -> onnx.ModelProto:
@@ -71,6 +79,7 @@ def graph_of(pipeline: Pipeline, width: int, **options: Any) -> onnx.ModelProto:
         options: skl2onnx's options for the model.
     """
     bare = without_encoders(pipeline, width)
+    round_thresholds(bare.steps[-1][1])
     inputs = [("features", FloatTensorType([None, width]))]
     return to_onnx(bare, initial_types=inputs, options={id(bare.steps[-1][1]): options} if options else None)
 
