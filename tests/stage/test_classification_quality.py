@@ -131,7 +131,7 @@ def test_no_leak_reaches_the_model(again: Any, trained: Project) -> None:
 
 def test_rows_of_a_request_give_what_the_table_gives(again: Any) -> None:
     assert again["same_matrix"]
-    assert again["row_difference"] == 0
+    assert again["row_difference"] < 1e-12  # the logistic curve is written in two ways
 
 
 def test_the_export_equals_the_trained_model_on_every_test_row(again: Any, report: Any) -> None:

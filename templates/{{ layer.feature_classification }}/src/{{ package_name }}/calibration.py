@@ -47,6 +47,9 @@ def uncalibrated(scores: Floats) -> Floats:
 def calibrate(scores: Floats, truth: NDArray[np.int64]) -> Calibration:
     """Fit the curves.
 
+    A row counts as (n + 1) / (n + 2) of its class and not as 1, for n rows of that class: where scores tell classes
+    apart without an error, the curve would become a step and its probabilities 0 and 1 (Platt 1999, section 2.2).
+
     Args:
         scores: Shape (rows, classes).
         truth: Class of each row, from 0, shape (rows,).
@@ -62,7 +65,12 @@ def calibrate(scores: Floats, truth: NDArray[np.int64]) -> Calibration:
         happened = truth == place
         if not happened.any() or happened.all():
             raise ValueError("every class must occur in the training part: take more rows")
-        fitted.append(LogisticRegression(C=np.inf).fit(scores[:, [place]], happened))
+        members = np.where(happened, happened.sum(), (~happened).sum())
+        sure = (members + 1) / (members + 2)
+        # Each row counts twice: as what it was, with weight `sure`, and with the rest of the weight as the contrary.
+        doubled = np.tile(scores[:, [place]], (2, 1))
+        outcome, weight = np.concatenate([happened, ~happened]), np.concatenate([sure, 1 - sure])
+        fitted.append(LogisticRegression(C=np.inf).fit(doubled, outcome, weight))
     return Calibration(
         slopes=[float(curve.coef_[0, 0]) for curve in fitted],
         intercepts=[float(curve.intercept_[0]) for curve in fitted],

@@ -103,7 +103,7 @@ def decision(metrics: dict[str, Any]) -> str:
 
 def weaknesses(metrics: dict[str, Any], slices: pd.DataFrame) -> list[str]:
     """Say where the model is weak."""
-    lines = ["Where it is weak:", ""]
+    lines: list[str] = []
     large = slices[slices["rows"] >= min(ROWS_TO_BE_WEAKEST, slices["rows"].max())] if len(slices) else slices
     for column, part in large.groupby("column", sort=False):
         known = part.dropna(subset="roc_auc")
@@ -126,11 +126,15 @@ def weaknesses(metrics: dict[str, Any], slices: pd.DataFrame) -> list[str]:
             f"- Of its alarms {1 - precision:.0%} are false, and it misses {1 - recall:.0%} of the cases: use the "
             "probability where you can, not the decision alone."
         )
-    return lines
+    if not lines:
+        lines.append("- The groups of test rows in `reports/slices.csv` are too small to tell.")
+    return ["Where it is weak:", "", *lines]
 
 
 def ablation_table(ablation: dict[str, Any]) -> str:
     """Return the table of what each feature group earns."""
+    if not ablation["groups"]:
+        return "All features come from the same table, so there is no group to leave out."
     full = ablation["full"]
     rows = [["nothing", "", *(number(full[name]) for name in SHOWN), ""]]
     for row in sorted(ablation["groups"], key=lambda each: each["difference"]["value"]):
