@@ -93,7 +93,7 @@ class Features:
         self.numeric = plan.names("number")
         self.texts = plan.names("category", "encoded")
         self.wanted = set(plan.names())
-        self.recipes = needed_recipes(self.wanted)
+        self.recipes = needed_recipes(self.wanted, computable_from(columns, lookups))
         self.wants_past = self.past is not None and not self.wanted.isdisjoint(self.past.names())
 
     def compute(self, columns: Columns) -> Columns:
@@ -174,12 +174,12 @@ def columns_of(frame: "pd.DataFrame", columns: Sequence[Column]) -> Columns:
     return arrays
 
 
-def needed_recipes(wanted: set[str]) -> list[str]:
-    """Return the recipes that are wanted, and those that they need."""
-    needed = set(wanted)
+def needed_recipes(wanted: set[str], given: set[str]) -> list[str]:
+    """Return the recipes that are wanted, and those that they need; what is given is not computed."""
+    needed = wanted - given
     for recipe in reversed(RECIPES):
         if recipe.name in needed:
-            needed |= set(recipe.needs)
+            needed |= set(recipe.needs) - given
     return [recipe.name for recipe in (*RECIPES, *RAW_TIME) if recipe.name in needed]
 
 

@@ -203,10 +203,13 @@ def apply(names: list[str], columns: dict[str, NDArray[Any]]) -> None:
 
 
 def available(recipes: tuple[Recipe, ...], columns: set[str]) -> list[Recipe]:
-    """Return the recipes whose columns are there, or are computed by a recipe before them."""
+    """Return the recipes whose columns are there, or are computed by a recipe before them.
+
+    Where the table has a column of the same name, the column is meant.
+    """
     known, usable = set(columns), []
     for recipe in recipes:
-        if set(recipe.needs) <= known:
+        if set(recipe.needs) <= known and recipe.name not in columns:
             usable.append(recipe)
             known.add(recipe.name)
     return usable
