@@ -75,11 +75,11 @@ def tagged_template(folder: Path) -> Path:
     return template
 
 
-def copier_copy(template: Path, destination: Path) -> list[str | Path]:
+def copier_copy(template: Path, destination: Path, stage: str = STAGE) -> list[str | Path]:
     """Return the command that renders a project; the newest tag is taken, as for every user."""
     # --quiet: a terminal's speed is not measured
     command = [sys.executable, "-W", "ignore", "-m", "copier", "copy", "--quiet", "--defaults"]
-    return [*command, "--data", f"stage={STAGE}", template, destination]
+    return [*command, "--data", f"stage={stage}", template, destination]
 
 
 def trained_project(destination: Path) -> Path:
@@ -87,15 +87,20 @@ def trained_project(destination: Path) -> Path:
     if (destination / "models" / "champion" / "model.json").exists():
         return destination
     print(f"Render and train a project in {shown(destination)} (once, about a minute)", file=sys.stderr, flush=True)
+    installed_project(destination)
+    call(["uv", "run", "--no-sync", "dvc", "repro"], cwd=destination)
+    return destination
+
+
+def installed_project(destination: Path, stage: str = STAGE) -> None:
+    """Render a project with its first commit, and install its packages."""
     template = tagged_template(fresh_folder("trained"))
-    call(copier_copy(template, destination))
+    call(copier_copy(template, destination, stage))
     call(["git", "init", "--quiet", "--initial-branch=main"], cwd=destination)
     call(["git", "add", "--all"], cwd=destination)
     identity = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost"]
     call(["git", *identity, "commit", "--quiet", "-m", "Start"], cwd=destination)
     call(["uv", "sync"], cwd=destination)
-    call(["uv", "run", "--no-sync", "dvc", "repro"], cwd=destination)
-    return destination
 
 
 def shown(path: Path) -> str:

@@ -1,6 +1,7 @@
-"""Copy the results of the rendered, trained example into this repository's README: `uv run poe show-result`.
+"""Copy the results of the rendered, trained examples into this repository's README: `uv run poe show-result`.
 
-Run it after `uv run poe demo`. So the figures in the README are those of a run, and nobody types them.
+Run it after `uv run poe demo` and `uv run poe demo late-flights`. So the figures in the README are those of a run, and
+nobody types them. An example that was not run keeps what is there.
 """
 
 import re
@@ -22,20 +23,27 @@ def section(text: str, name: str) -> re.Match[str]:
     return found
 
 
-def main(name: str = "house-prices") -> None:
-    """Fill the section `example` of README.md from the section `results` of the example's README."""
-    example = ROOT / "build" / name / "README.md"
-    if not example.exists():
-        raise SystemExit("Run `uv run poe demo` first.")
-    lines = section(example.read_text(encoding="utf-8"), "results")[2].strip().splitlines()
-    shown = "\n".join(line for line in lines if not line.startswith("!["))  # the picture stays in the example
+def shown(readme: str) -> str:
+    """Return the first part of an example's results: up to its rule of the baseline, without the pictures."""
+    text = section(readme, "results")[2].split("\nThe rule that is a baseline:")[0]
+    lines = [line for line in text.strip().splitlines() if not line.startswith("![")]
+    return "\n".join(lines).strip()
+
+
+def main() -> None:
+    """Fill the section of each example in README.md from the section `results` of the example's own README."""
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    place = section(text, "example")
-    readme.write_text(
-        f"{text[: place.start(2)]}\n{shown.strip()}\n\n{text[place.end(2) :]}", encoding="utf-8", newline="\n"
-    )
+    for answers in sorted((ROOT / "examples").glob("*.yml")):
+        example = ROOT / "build" / answers.stem / "README.md"
+        if not example.exists():
+            print(f"{answers.stem}: not run, so its results stay as they are", file=sys.stderr)
+            continue
+        place = section(text, answers.stem)
+        result = shown(example.read_text(encoding="utf-8"))
+        text = f"{text[: place.start(2)]}\n{result}\n\n{text[place.end(2) :]}"
+    readme.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -43,7 +43,7 @@ def test_the_project_is_under_version_control(trained: Project) -> None:
     changed = trained.run("git", "status", "--porcelain", "--ignored").stdout.splitlines()
     # What a run writes and git versions: results, and the record of what they were made from. No secrets, no data.
     tracked = {line[3:] for line in changed if not line.startswith("!!")}
-    assert tracked <= {"README.md", "MODEL_CARD.md", "dvc.lock", "reports/", "schema.yaml"}
+    assert tracked <= {"README.md", "MODEL_CARD.md", "LEARN.md", "dvc.lock", "reports/", "schema.yaml"}
     assert "dvc.lock" in tracked
 
 
