@@ -20,12 +20,13 @@ function showAnswer({ prediction, target, positive, threshold }) {
 function reasonsOf({ prediction, drivers }) {
   return prediction.reasons.map(({ group, effect }) => {
     const members = drivers.filter(({ feature }) => (model.groups[group] ?? []).includes(feature));
-    const values = members.slice(0, SHOWN_VALUES).map(({ feature, value }) => [label(feature), shown(value)]);
+    const short = (feature) => label(feature.replace(`${group}_`, "")).toLowerCase();
+    const values = members.slice(0, SHOWN_VALUES).map(({ feature, value }) => `${short(feature)} ${shown(value)}`);
     const alone = members.length === 1 && members[0].feature === group;
     return {
       text: alone
         ? `${label(group)}: ${shown(members[0].value)}`
-        : `${label(group)} (${values.map(([name, value]) => `${name.toLowerCase()} ${value}`).join(", ")})`,
+        : `${label(group)} (${values.join(", ")})`,
       effect,
     };
   });
