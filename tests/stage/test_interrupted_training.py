@@ -7,7 +7,7 @@ import pytest
 
 from .project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
 
 
 FOUR_TRIALS = {"train.search.candidates": 4, "train.search.space": {"max_iter": [10, 20, 30, 40]}}
@@ -52,6 +52,7 @@ def test_training_that_was_killed_can_be_repeated(quick: Project, moment: str) -
     )
 
 
+@pytest.mark.stages(layer="tabular")
 def test_a_first_training_that_was_killed_leaves_no_model_in_service(quick: Project) -> None:
     quick.run("python", "-c", "import shutil; [shutil.rmtree(name) for name in ('models', 'reports', 'data/prepared')]")
     quick.change_params(FOUR_TRIALS)

@@ -108,7 +108,7 @@ class Predictor(ServedModel):
     card_type = Card
     answers = Predictions
     explanation = Explanation
-    options: ClassVar = {"reasons": (Annotated[int, Field(ge=0, le=MOST_REASONS)], USUAL_REASONS)}
+    options: ClassVar = {"reasons": (Annotated[int, Field(strict=True, ge=0, le=MOST_REASONS)], USUAL_REASONS)}
 
     def __init__(self, graph: bytes, card: Card, features: Features) -> None:
         super().__init__(graph, card, features)

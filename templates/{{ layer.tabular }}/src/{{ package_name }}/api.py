@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, Counter
-from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, ValidationError, WithJsonSchema, create_model
 
 from .contract import LARGEST_NUMBER, LONGEST_TEXT, ServedColumn
 from .observed import Observer
@@ -27,6 +27,11 @@ from .settings import Settings
 # A larger one goes to a thread, so that other requests do not wait behind it.
 LARGEST_INLINE_BODY = 16_384
 MOST_DRIVERS = 100
+# A local time, as in 2013-05-31T17:05: OpenAPI's `date-time` would demand a time zone. Days as long as the month is.
+LOCAL_TIME = (
+    r"^\d{3}[1-9]-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
+    r"T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$"
+)
 
 
 class TableModel:
@@ -79,7 +84,7 @@ def field_of(column: ServedColumn) -> tuple[Any, Any]:
         lowest = -LARGEST_NUMBER if column.minimum is None else column.minimum
         kind = Annotated[float, Field(ge=lowest, le=LARGEST_NUMBER, allow_inf_nan=False)]
     elif column.kind == "time":
-        kind = NaiveDatetime
+        kind = Annotated[NaiveDatetime, WithJsonSchema({"type": "string", "pattern": LOCAL_TIME})]
     else:
         kind = Annotated[str, Field(max_length=LONGEST_TEXT)]
     known = f"Known values: {', '.join(column.categories[:30])}" if column.categories else ""
