@@ -108,7 +108,10 @@ class Predictor(ServedModel):
     card_type = Card
     answers = Predictions
     explanation = Explanation
-    options: ClassVar = {"reasons": (Annotated[int, Field(strict=True, ge=0, le=MOST_REASONS)], USUAL_REASONS)}
+    # A whole number, as JSON has it: 3 and 3.0, but neither "3" nor true.
+    options: ClassVar = {
+        "reasons": (Annotated[float, Field(strict=True, ge=0, le=MOST_REASONS, multiple_of=1)], USUAL_REASONS)
+    }
 
     def __init__(self, graph: bytes, card: Card, features: Features) -> None:
         super().__init__(graph, card, features)
@@ -179,7 +182,7 @@ class Predictor(ServedModel):
         decided = self.card.policy.decide(probabilities)
         shown = self.shown(decided)
         classes = self.card.policy.classes
-        reasons = self.reasons(matrix, shown, options.get("reasons", USUAL_REASONS))
+        reasons = self.reasons(matrix, shown, int(options.get("reasons", USUAL_REASONS)))
         answers = zip(probabilities.tolist(), decided.tolist(), shown.tolist(), strict=True)
         return [
             {
