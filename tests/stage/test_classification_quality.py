@@ -179,11 +179,11 @@ def test_documents_show_ablation_and_shortcuts(trained: Project) -> None:
     assert "No results yet" not in readme + learn
 
 
-def test_the_demo_answers_with_reasons_and_warnings(trained: Project) -> None:
-    body = trained.example()
+def test_answers_hold_reasons_and_warnings(owned: Project) -> None:
+    body = owned.example()
     row = body["rows"][0]
     odd = row | {"carrier": "ZZ", "dest": "NRT", "tailnum": "D-ABCD", "sched_dep": "2014-03-01T08:00:00"}
-    with trained.serve() as service, service.client() as client:
+    with owned.serve() as service, service.client() as client:
         answer = client.post("/predict", json={"rows": [row, odd], "reasons": 5})
         assert answer.status_code == 200, answer.text
         usual, remarked = answer.json()["predictions"]

@@ -121,6 +121,7 @@ check_export(np.array([100.0, 200.0]), np.array([100.0, 200.1]))
 @pytest.mark.stages(layer="tabular")
 def test_the_same_data_and_parameters_give_the_same_model(quick: Project) -> None:
     """To the last byte of the graph, whatever order the interpreter gives to sets."""
+    quick.run("dvc", "repro", "prepare")
     versions = set()
     for hash_seed in ("0", "1", "2", "3"):
         quick.run("dvc", "repro", "--force", "--single-item", "train", PYTHONHASHSEED=hash_seed)

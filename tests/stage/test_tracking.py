@@ -118,9 +118,9 @@ def test_the_run_names_its_data_and_code(champion: Any, trained: Project) -> Non
 
 
 def test_the_model_is_signed_and_loads_back_without_pickle(champion: Any, trained: Project) -> None:
-    columns = trained.read_json("models/champion/model.json")["columns"]
-    for column in columns:
-        assert f'"{column["name"]}"' in champion["signature"]["inputs"]
+    card = trained.read_json("models/champion/model.json")
+    for seen in card["plan"]["features"] if "plan" in card else card["columns"]:
+        assert f'"{seen["name"]}"' in champion["signature"]["inputs"]
     assert champion["flavor"]["serialization_format"] == "skops"
     # The pipeline from the registry and the graph in service are the same model.
     assert champion["largest_difference"] < 1e-4
