@@ -94,8 +94,8 @@ def at_random(ablation: dict[str, Any]) -> list[str]:
         return []
     honest, shown = ablation["full"]["roc_auc"], ablation["variants"]["random_split"]["roc_auc"]
     return [
-        f"On rows split at random the same model would show a ROC AUC of {shown:.3f} instead of {honest:.3f}: it would be "
-        "tested on days that it knows.",
+        f"On rows split at random the same model would show a ROC AUC of {shown:.3f} instead of {honest:.3f}: it would "
+        "be tested on days that it knows.",
         "",
     ]
 
