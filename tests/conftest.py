@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from contract import DEFAULT_STAGE, ROOT
+from contract import DEFAULT_STAGE, ROOT, STAGES
 from copier import run_copy
 from repository import commit, repository_files
 
@@ -29,8 +29,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cheapest tests first: seconds, then `slow`, then `docker`."""
-    items.sort(key=lambda item: 2 if item.get_closest_marker("docker") else 1 if item.get_closest_marker("slow") else 0)
+    """Cheapest tests first: seconds, then minutes, then stage by stage, each with its image at the end.
+
+    A trained project serves all tests of its stage: who came back to a stage later would train it again.
+    """
+    items.sort(key=cost)
+
+
+def cost(item: pytest.Item) -> tuple[int, int, bool]:
+    """Return what tests are sorted by: how slow, which stage, with Docker or without."""
+    docker = item.get_closest_marker("docker") is not None
+    if not docker and item.get_closest_marker("slow") is None:
+        return 0, 0, False
+    stage = (
+        item.callspec.params.get("stage") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    )
+    return (1, 0, docker) if stage is None else (2, list(STAGES).index(stage), docker)
 
 
 @pytest.fixture(scope="session", autouse=True)
