@@ -94,7 +94,8 @@ class ServedModel:
         self.card = card
         self.features = features
         self.watch([column for column in card.columns if column.kind == "number"])
-        self.known = {c.name: frozenset(c.categories) for c in card.columns if c.kind == "category"}
+        # A missing value is never a surprise: the contract says where there may be one.
+        self.known = {c.name: frozenset([None, *c.categories]) for c in card.columns if c.kind == "category"}
 
     def watch(self, numbers: Sequence[ServedColumn]) -> None:
         """Note the range of the numeric columns that the matrix begins with, for the remarks."""
@@ -170,10 +171,11 @@ class ServedModel:
                 f"{name}: {numeric[row, place]:g} is outside of {low:g} to {high:g}, which training saw"
             )
         for name, known in self.known.items():
+            if known.issuperset([row[name] for row in rows]):  # nearly always, and much faster than a look at each
+                continue
             for place, values in enumerate(rows):
-                value = values[name]
-                if value is not None and value not in known:
-                    remarks[place].append(f"{name}: training never saw {value!r}")
+                if values[name] not in known:
+                    remarks[place].append(f"{name}: training never saw {values[name]!r}")
         return remarks
 
     def effects(self, matrix: Matrix, typical: Matrix, subjects: Sequence[Sequence[int]]) -> Floats:
