@@ -138,6 +138,12 @@ def trained(first_run: FirstRun) -> Project:
     return first_run.project
 
 
+@pytest.fixture(scope="session")
+def report(trained: Project) -> Any:
+    """The figures that the project reports."""
+    return trained.read_json("reports/metrics.json")
+
+
 @pytest.fixture
 def owned(trained: Project, tmp_path: Path) -> Project:
     """A copy of the trained project, to change at will."""

@@ -67,12 +67,6 @@ def again(trained: Project) -> Any:
 
 
 @pytest.fixture(scope="module")
-def report(trained: Project) -> Any:
-    """The figures that the project reports."""
-    return trained.read_json("reports/metrics.json")
-
-
-@pytest.fixture(scope="module")
 def ablation(trained: Project) -> Any:
     """What the project reports of feature groups and shortcuts."""
     return trained.read_json("reports/ablation.json")

@@ -56,12 +56,6 @@ def again(trained: Project) -> Any:
     return trained.python(RECOMPUTE.format(package=trained.package))
 
 
-@pytest.fixture(scope="module")
-def report(trained: Project) -> Any:
-    """The figures that the project reports."""
-    return trained.read_json("reports/metrics.json")
-
-
 def test_reported_figures_are_true(again: Any, report: Any) -> None:
     assert report["rows"] == again["rows"]["test"]
     for name in ("rmse", "mae", "r2"):

@@ -19,7 +19,8 @@ from . import plots, tracking
 from .bootstrap import Floats, with_intervals
 from .calibration import uncalibrated
 from .config import CANDIDATE, PREPARED, REPORTS
-from .dataset import Codes, Dataset, load_dataset
+from .dataset import Dataset, load_dataset
+from .decision import Codes
 from .features import Feature, Plan
 from .metrics import metrics_of
 from .model import boosting, scores_of

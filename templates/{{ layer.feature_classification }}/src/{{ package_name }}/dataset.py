@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from .config import PREPARED
 from .contract import Contract
 from .data import load_contract
-from .decision import Policy, make_policy
+from .decision import Codes, Policy, make_policy
 from .features import PAST, Features, Plan, columns_of, full_plan, raw_plan
 from .history import History, count
 from .lookups import Lookup, LookupField
 from .params import Join, Params
 from .reading import column_name
 from .source import side_table
-
-Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

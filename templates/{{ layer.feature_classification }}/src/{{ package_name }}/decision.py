@@ -35,11 +35,17 @@ class Policy(BaseModel):
         """Probability from which the decision is for the positive class; None with more than two classes."""
         return None if self.positive is None else self.false_alarm / (self.false_alarm + self.missed)
 
-    def decide(self, probabilities: Floats) -> Codes:
-        """Return the place of the class that is decided for, shape (rows,)."""
-        if self.positive is None or self.threshold is None:
+    def decide(self, probabilities: Floats, threshold: float | None = None) -> Codes:
+        """Return the place of the class that is decided for, shape (rows,).
+
+        Args:
+            probabilities: Shape (rows, classes).
+            threshold: Another one than that of the costs; for two classes.
+        """
+        border = self.threshold if threshold is None else threshold
+        if self.positive is None or border is None:
             return np.asarray(np.argmax(probabilities, axis=1), dtype=np.int64)
-        wanted = probabilities[:, self.positive] >= self.threshold
+        wanted = probabilities[:, self.positive] >= border
         return np.where(wanted, self.positive, 1 - self.positive).astype(np.int64)
 
     def cost(self, truth: Codes, decided: Codes) -> float:

@@ -4,25 +4,25 @@ Reads models/candidate/, data/prepared/ and params.yaml (`evaluate`); writes rep
 tables in reports/, and adds them to the MLflow run. Run by `dvc repro`.
 """
 
-import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import figures, plots, tracking
+from . import plots
 from .bootstrap import Floats, with_intervals
 from .bundle import load_pipeline
 from .calibration import Calibration, uncalibrated
 from .config import CANDIDATE, REPORTS, EvaluateSection
-from .dataset import Codes, load_dataset
-from .decision import Policy
+from .dataset import load_dataset
+from .decision import Codes, Policy
 from .export import TOLERANCE
-from .metrics import confusion, decisive_error, indicators, metrics_of
-from .model import scores_of
+from .metrics import confusion, indicators, log_loss, metrics_of
+from .model import probabilities_of, scores_of
 from .params import load_params
 from .predict import Predictor
+from .record import draw_reports, log_results, print_results, write_reports
 from .slices import groups, importance
 
 BASELINES = ("logistic", "rule", "prior")
@@ -30,6 +30,7 @@ BASELINES = ("logistic", "rule", "prior")
 IMPORTANCE_ROWS = 10_000
 # The reliability plot has this many points, each of as many rows.
 RELIABILITY_BINS = 12
+THRESHOLDS = np.linspace(0.02, 0.98, 97)
 
 
 def check_export(native: Floats, exported: Floats) -> float:
@@ -105,23 +106,16 @@ def errors_by_slice(
     return pd.DataFrame(rows, columns=names)
 
 
-def probabilities_of(model: Any, table: pd.DataFrame, classes: int) -> Floats:
-    """Return the probabilities of a baseline, shape (rows, classes)."""
-    probabilities = np.zeros((len(table), classes))
-    probabilities[:, model.classes_] = model.predict_proba(table)
-    return probabilities
-
-
 def cost_curve(truth: Codes, predicted: Floats, policy: Policy) -> pd.DataFrame:
-    """Return the mean cost of a row for each threshold, for two classes."""
-    thresholds = np.linspace(0.02, 0.98, 97)
-    positive = predicted[:, int(policy.positive or 0)]
-    yes, no = int(policy.positive or 0), 1 - int(policy.positive or 0)
-    costs = [policy.cost(truth, np.where(positive >= threshold, yes, no)) for threshold in thresholds]
+    """Return the mean cost of a row for each threshold; empty for more than two classes, which have none."""
+    thresholds = THRESHOLDS if policy.positive is not None else THRESHOLDS[:0]
+    costs = [policy.cost(truth, policy.decide(predicted, threshold)) for threshold in thresholds]
     return pd.DataFrame({"threshold": thresholds, "cost": costs})
 
 
-def decisions(truth: Codes, predicted: Floats, policy: Policy, params: EvaluateSection, days: Any) -> dict[str, Any]:
+def decisions(
+    truth: Codes, predicted: Floats, curve: pd.DataFrame, policy: Policy, params: EvaluateSection, days: Any
+) -> dict[str, Any]:
     """Report what is decided and what it costs, against the two policies that need no model."""
     decided = policy.decide(predicted)
     report: dict[str, Any] = {
@@ -129,7 +123,6 @@ def decisions(truth: Codes, predicted: Floats, policy: Policy, params: EvaluateS
         "confusion": confusion_with_intervals(truth, decided, policy, params.bootstrap_samples, params.seed, days),
     }
     if policy.positive is not None:
-        curve = cost_curve(truth, predicted, policy)
         best = curve.iloc[int(curve["cost"].to_numpy().argmin())]
         report |= {
             "positive": policy.classes[policy.positive],
@@ -179,6 +172,7 @@ def main() -> None:
     def judged(probabilities: Floats) -> dict[str, dict[str, float]]:
         return with_intervals(metrics, truth, probabilities, params.bootstrap_samples, params.seed, days)
 
+    curve = cost_curve(truth, predicted, policy)
     reliable = calibrations(truth, predictor.run(matrix), predictor.card.calibration, policy)
     results: dict[str, Any] = {
         "rows": len(test),
@@ -186,40 +180,26 @@ def main() -> None:
         "model": judged(predicted),
         "baselines": {name: judged(others[name]) for name in BASELINES},
         "plain_boosting": judged(others["plain"]),
-        "decisions": decisions(truth, predicted, policy, params, days),
+        "decisions": decisions(truth, predicted, curve, policy, params, days),
         "calibration_error": {name: error for name, (_, error) in reliable.items()},
         "export": {"largest_difference": difference, "tolerance": TOLERANCE},
     }
     drawn = test.sample(min(IMPORTANCE_ROWS, len(test)), random_state=params.seed)
 
-    def error(shuffled: pd.DataFrame, _: Codes) -> float:
-        return decisive_error(predictor, shuffled.assign(**{dataset.contract.target: drawn[dataset.contract.target]}))
+    def error(shuffled: pd.DataFrame, true: Codes) -> float:
+        return log_loss(true, predictor.outputs(predictor.features.from_frame(shuffled)))
 
     names = [column.name for column in dataset.contract.columns]
     ranking = importance(drawn[names], truth[drawn.index], error, params.importance_repeats, params.seed)
     slices = errors_by_slice(test, truth, predicted, policy, params.slices or [str(name) for name in ranking.index[:2]])
 
-    REPORTS.mkdir(exist_ok=True)
-    (REPORTS / "metrics.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    ranking.rename_axis("feature").to_csv(REPORTS / "importance.csv", float_format="%.6g")
-    slices.to_csv(REPORTS / "slices.csv", index=False, float_format="%.6g")
+    write_reports(results, ranking, slices)
+    draw_reports(ranking, "log loss", slices, "log_loss", "log loss")
     plots.reliability({name: table for name, (table, _) in reliable.items()}, REPORTS / "reliability.png")
     plots.confusion(confusion(truth, policy.decide(predicted), len(policy.classes)), policy.classes, REPORTS)
-    plots.curves(truth, predicted, others, policy, REPORTS / "curves.png")
-    figures.importance(ranking, "log loss", REPORTS / "importance.png")
-    figures.slices(slices, "log_loss", "log loss", REPORTS / "slices.png")
-
-    with tracking.run(predictor.card.origin["run_id"]) as mlflow:
-        for name, result in results["model"].items():
-            mlflow.log_metric(f"test_{name}", result["value"])
-        for name, result in results["baselines"].items():
-            mlflow.log_metric(f"baseline_{name}_log_loss", result["log_loss"]["value"])
-        mlflow.log_metric("calibration_error", results["calibration_error"]["after"])
-        mlflow.log_artifacts(str(REPORTS), "reports")
-    for name, result in results["model"].items():
-        low, value, high = result["low"], result["value"], result["high"]
-        logistic = results["baselines"]["logistic"][name]["value"]
-        print(f"{name:>17}: {value:.4g} (95% interval {low:.4g} to {high:.4g}); logistic: {logistic:.4g}")
+    plots.curves(truth, predicted, others, curve, policy, REPORTS / "curves.png")
+    log_results(predictor.card.origin["run_id"], results, calibration_error=results["calibration_error"]["after"])
+    print_results(results, "logistic")
 
 
 if __name__ == "__main__":

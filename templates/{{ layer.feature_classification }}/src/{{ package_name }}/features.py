@@ -18,7 +18,7 @@ from .contract import Column
 from .encoding import MISSING, Encoding, Matrix, look_up
 from .history import History, Past
 from .lookups import Columns, Lookup, LookupTable
-from .recipes import RAW_TIME, RECIPES, TIME, apply, available
+from .recipes import RAW_TIME, RECIPES, TIME, Recipe, apply, available
 
 if TYPE_CHECKING:  # the service has no pandas
     import pandas as pd
@@ -73,6 +73,7 @@ class Features:
     Attributes:
         plan: What is computed.
         numeric: Names of the numeric features, which come first.
+        past: Aggregates over the past; None where the plan has none.
         tables: Of the encoders; empty before training.
     """
 
@@ -88,13 +89,12 @@ class Features:
         self.time = next((column.name for column in columns if column.kind == "time"), None)
         self.plan = plan
         self.lookups = [LookupTable(lookup) for lookup in lookups]
-        self.past = None if history is None else Past(history)
         self.tables = [encoding.tables() for encoding in encodings]
         self.numeric = plan.names("number")
         self.texts = plan.names("category", "encoded")
-        self.wanted = set(plan.names())
-        self.recipes = needed_recipes(self.wanted, computable_from(columns, lookups))
-        self.wants_past = self.past is not None and not self.wanted.isdisjoint(self.past.names())
+        wanted = set(plan.names())
+        self.recipes = needed_recipes(wanted, computable_from(columns, lookups))
+        self.past = None if history is None or wanted.isdisjoint(history.names()) else Past(history)
 
     def compute(self, columns: Columns) -> Columns:
         """Add everything that can be computed to the columns of some rows, and return them.
@@ -107,11 +107,9 @@ class Features:
             columns |= lookup.take(columns)
         if self.time is not None:
             columns[TIME] = columns[self.time]
-            apply(self.recipes, columns)
-            if self.wants_past and self.past is not None:
-                columns |= self.past.compute(columns, columns[TIME])
-        else:
-            apply(self.recipes, columns)
+        apply(self.recipes, columns)
+        if self.past is not None:
+            columns |= self.past.compute(columns, columns[TIME])
         return columns
 
     def given(self, rows: Sequence[Mapping[str, Any]]) -> Columns:
@@ -183,52 +181,34 @@ def needed_recipes(wanted: set[str], given: set[str]) -> list[str]:
     return [recipe.name for recipe in (*RECIPES, *RAW_TIME) if recipe.name in needed]
 
 
-def as_given(
-    columns: Sequence[Column], lookups: Sequence[Lookup], joins: Sequence[str]
-) -> list[tuple[str, str, Literal["number", "category"]]]:
-    """Return name, group and kind of everything that is known without a computation.
-
-    The group is the join that a column comes from.
+def as_given(columns: Sequence[Column], lookups: Sequence[Lookup], joins: Sequence[str]) -> list[Feature]:
+    """Return everything that is known without a computation; the group is the join that a column comes from.
 
     Args:
         columns: Of the contract.
         lookups: Side tables that travel with the model.
         joins: Names of all joins.
     """
-    known: list[tuple[str, str, Literal["number", "category"]]] = []
+    known = []
     for column in columns:
         group = next((name for name in joins if column.name.startswith(f"{name}_")), MAIN_TABLE)
         if column.kind != "time":
-            known.append((column.name, group, column.kind))
+            known.append(Feature(name=column.name, group=group, kind=column.kind))
     for lookup in lookups:
-        known += [(field.name, lookup.name, field.kind) for field in lookup.fields]
+        known += [Feature(name=field.name, group=lookup.name, kind=field.kind) for field in lookup.fields]
     return known
 
 
-def make_plan(
-    known: Sequence[tuple[str, str, Literal["number", "category"]]],
-    recipes: Sequence[tuple[str, str]],
-    past: Sequence[str],
-    drop: Sequence[str] = (),
-    encode: Sequence[str] = (),
-) -> Plan:
-    """Decide what the model sees.
+def computed_by(recipes: tuple[Recipe, ...], columns: Sequence[Column], lookups: Sequence[Lookup]) -> list[Feature]:
+    """Return the features of the recipes that can be computed."""
+    usable = available(recipes, computable_from(columns, lookups))
+    return [Feature(name=recipe.name, group=recipe.group, kind="number") for recipe in usable]
 
-    Args:
-        known: From `as_given`.
-        recipes: Names and groups of the recipes that can be computed.
-        past: Names of the aggregates over the past.
-        drop: What shall not be seen.
-        encode: Categories that are encoded by the target.
-    """
-    seen = [(name, group, kind) for name, group, kind in known if name not in drop]
-    numbers = [Feature(name=name, group=group, kind="number") for name, group, kind in seen if kind == "number"]
-    numbers += [Feature(name=name, group=group, kind="number") for name, group in recipes if name not in drop]
-    numbers += [Feature(name=name, group=PAST, kind="number") for name in past]
-    texts = [(name, group) for name, group, kind in seen if kind == "category"]
-    categories = [Feature(name=name, group=group, kind="category") for name, group in texts if name not in encode]
-    encoded = [Feature(name=name, group=group, kind="encoded") for name, group in texts if name in encode]
-    return Plan(features=numbers + categories + encoded)
+
+def in_order(features: Sequence[Feature]) -> Plan:
+    """Return the plan of these features: numbers first, as the matrix has them."""
+    kinds = ("number", "category", "encoded")
+    return Plan(features=[feature for kind in kinds for feature in features if feature.kind == kind])
 
 
 def full_plan(
@@ -239,18 +219,25 @@ def full_plan(
     drop: Sequence[str],
     encode: Sequence[str],
 ) -> Plan:
-    """Return the plan of the model: everything that can be computed."""
-    known = as_given(columns, lookups, joins)
-    usable = available(RECIPES, computable_from(columns, lookups))
-    past = [] if history is None else Past(history).names()
-    return make_plan(known, [(recipe.name, recipe.group) for recipe in usable], past, drop, encode)
+    """Return the plan of the model: everything that can be computed.
+
+    Args:
+        columns: Of the contract.
+        lookups: Side tables that travel with the model.
+        joins: Names of all joins.
+        history: Counts of the past.
+        drop: What shall not be seen.
+        encode: Categories that are encoded by the target.
+    """
+    features = as_given(columns, lookups, joins) + computed_by(RECIPES, columns, lookups)
+    seen = [feature for feature in features if feature.name not in drop]
+    seen += [Feature(name=name, group=PAST, kind="number") for name in (history.names() if history else [])]
+    return in_order([f.model_copy(update={"kind": "encoded"}) if f.name in encode else f for f in seen])
 
 
 def raw_plan(columns: Sequence[Column], lookups: Sequence[Lookup]) -> Plan:
     """Return the plan of the baselines: the raw join, column by column, and the parts of the time."""
-    known = as_given(columns, lookups, [])
-    usable = available(RAW_TIME, computable_from(columns, lookups))
-    return make_plan(known, [(recipe.name, recipe.group) for recipe in usable], [])
+    return in_order(as_given(columns, lookups, []) + computed_by(RAW_TIME, columns, lookups))
 
 
 def computable_from(columns: Sequence[Column], lookups: Sequence[Lookup]) -> set[str]:

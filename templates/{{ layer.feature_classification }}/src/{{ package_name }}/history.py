@@ -26,7 +26,7 @@ class GroupCounts(BaseModel):
     Attributes:
         columns: The columns that make the group; none for the group of all rows.
         groups: For each group the counts of all its rows, then those of each tracked class: one number for each day,
-            with spaces between, because a list of numbers would take five times the place.
+            with spaces between, because a list of numbers would take several times the place.
     """
 
     columns: list[str]
@@ -48,6 +48,15 @@ class History(BaseModel):
     windows: list[int]
     tracked: list[tuple[int, str]]
     counts: list[GroupCounts]
+
+    def names(self) -> list[str]:
+        """Return the names of the features, in order."""
+        return [
+            f"past_{'_'.join(counts.columns) or 'all'}_{window}d{suffix}"
+            for counts in self.counts
+            for window in self.windows
+            for _, suffix in self.tracked
+        ]
 
     @property
     def last_day(self) -> date:
@@ -117,7 +126,7 @@ class Past:
         self.days = history.days
         self.last_day = history.last_day
         self.windows = history.windows
-        self.tracked = history.tracked
+        self.names = history.names()
         self.keys: list[tuple[list[str], dict[str, int], NDArray[np.float64]]] = []
         for counts in history.counts:
             places = {group: place for place, group in enumerate(counts.groups)}
@@ -126,15 +135,6 @@ class Past:
             daily = [[series.split() for series in group] for group in counts.groups.values()]
             np.cumsum(np.array(daily, dtype=np.float64), axis=2, out=sums[:-1, :, 1:])
             self.keys.append((counts.columns, places, sums))
-
-    def names(self) -> list[str]:
-        """Return the names of the features, in order."""
-        return [
-            f"past_{'_'.join(columns) or 'all'}_{window}d{suffix}"
-            for columns, _, _ in self.keys
-            for window in self.windows
-            for _, suffix in self.tracked
-        ]
 
     def compute(self, columns: Mapping[str, NDArray[Any]], time: NDArray[np.datetime64]) -> dict[str, NDArray[Any]]:
         """Return the share of each tracked class on the days before; NaN where there was no row.
@@ -145,17 +145,16 @@ class Past:
         """
         day = time.astype("datetime64[D]").astype(np.int64) - self.first
         until = np.clip(day, 0, self.days)
-        shares = []
+        starts = [np.clip(day - window, 0, self.days) for window in self.windows]
+        shares: list[NDArray[np.float64]] = []
         for names, places, sums in self.keys:
             labels = group_labels({name: columns[name] for name in names}, len(day))
             group = np.array([places.get(label, -1) for label in labels], dtype=np.int64)
-            for window in self.windows:
-                since = np.clip(day - window, 0, self.days)
+            for since in starts:
                 counted = sums[group, :, until] - sums[group, :, since]
                 with np.errstate(invalid="ignore"):
-                    share = counted[:, 1:] / counted[:, :1]
-                shares += [share[:, place] for place in range(len(self.tracked))]
-        return dict(zip(self.names(), shares, strict=True))
+                    shares.extend((counted[:, 1:] / counted[:, :1]).T)
+        return dict(zip(self.names, shares, strict=True))
 
     def remarks(self, time: NDArray[np.datetime64]) -> list[str | None]:
         """Remark, for each row, that outcomes of the days before it are not known."""

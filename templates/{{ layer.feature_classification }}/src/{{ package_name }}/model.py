@@ -5,6 +5,7 @@ from 0, in the order of their names.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,14 @@ def rule_as_text(rule: Pipeline, plan: Plan, classes: list[str]) -> str:
 def prior_baseline() -> DummyClassifier:
     """Always answers the shares of the classes: what one reaches without looking at the features."""
     return DummyClassifier(strategy="prior")
+
+
+def probabilities_of(model: Any, table: object, classes: int) -> NDArray[np.float64]:
+    """Return the probability of each class, shape (rows, classes); 0 for a class that the model never saw."""
+    known = model.predict_proba(table)
+    probabilities = np.zeros((len(known), classes))
+    probabilities[:, model.classes_] = known
+    return probabilities
 
 
 def scores_of(model: Pipeline, table: object) -> NDArray[np.float64]:

@@ -44,35 +44,42 @@ def confusion(counts: NDArray[np.int64], classes: list[str], folder: Path) -> No
     figure.savefig(folder / "confusion.png", dpi=DOTS_PER_INCH)
 
 
-def curves(truth: Codes, predicted: Floats, others: Mapping[str, Floats], policy: Policy, path: Path) -> None:
-    """Draw ROC, precision and recall, and the cost by threshold; with more than two classes ROC for each class."""
+def curves(
+    truth: Codes, predicted: Floats, others: Mapping[str, Floats], costs: pd.DataFrame, policy: Policy, path: Path
+) -> None:
+    """Draw ROC, precision and recall, and the cost by threshold; with more than two classes a line for each class.
+
+    Args:
+        truth: True classes, shape (n,).
+        predicted: Probabilities of the model, shape (n, classes).
+        others: Those of `plain` and `logistic`, for comparison.
+        costs: Mean cost of a row for each threshold; empty for more than two classes.
+        policy: Has the classes and the threshold.
+        path: Where the picture goes.
+    """
     figure = new_figure(13, 4)
     left, middle, right = figure.subplots(1, 3)
     positive = policy.positive
-    if positive is None or policy.threshold is None:
-        for place, name in enumerate(policy.classes):
-            false, true, _ = roc_curve(truth == place, predicted[:, place])
-            left.plot(false, true, label=name)
-            precision, recall, _ = precision_recall_curve(truth == place, predicted[:, place])
-            middle.plot(recall, precision, label=name)
-        highest = predicted.max(axis=1)
-        right.hist(highest, bins=20, color=BLUE)
+    if positive is None:
+        lines = [(name, truth == place, predicted[:, place], f"C{place}") for place, name in enumerate(policy.classes)]
+        right.hist(predicted.max(axis=1), bins=20, color=BLUE)
         right.set(xlabel="highest probability", ylabel="rows", title="How sure is it?")
     else:
-        shown = {"model": predicted, **{name: others[name] for name in ("plain", "logistic")}}
-        labels = {"model": "model", "plain": "boosting on the raw join", "logistic": "logistic regression"}
-        happened = truth == positive
-        for (name, each), colour in zip(shown.items(), (BLUE, RED, GREY), strict=True):
-            false, true, _ = roc_curve(happened, each[:, positive])
-            left.plot(false, true, color=colour, label=labels[name])
-            precision, recall, _ = precision_recall_curve(happened, each[:, positive])
-            middle.plot(recall, precision, color=colour, label=labels[name])
-        thresholds = np.linspace(0.02, 0.98, 97)
-        decided = [np.where(predicted[:, positive] >= t, positive, 1 - positive) for t in thresholds]
-        right.plot(thresholds, [policy.cost(truth, each) for each in decided], color=BLUE)
+        models = {
+            "model": (predicted, BLUE),
+            "boosting on the raw join": (others["plain"], RED),
+            "logistic regression": (others["logistic"], GREY),
+        }
+        lines = [(name, truth == positive, each[:, positive], colour) for name, (each, colour) in models.items()]
+        right.plot(costs["threshold"], costs["cost"], color=BLUE)
         right.axvline(policy.threshold, color=GREY, linewidth=1, label=f"threshold {policy.threshold:.2f}")
         right.set(xlabel="threshold", ylabel="mean cost of a row", title="What decisions cost")
         right.legend()
+    for name, happened, chance, colour in lines:
+        false, true, _ = roc_curve(happened, chance)
+        left.plot(false, true, color=colour, label=name)
+        precision, recall, _ = precision_recall_curve(happened, chance)
+        middle.plot(recall, precision, color=colour, label=name)
     left.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     left.set(xlabel="false alarms", ylabel="recall", title="ROC")
     middle.set(xlabel="recall", ylabel="precision", title="Precision and recall")

@@ -127,6 +127,9 @@ class Predictor(ServedModel):
         for feature in card.plan.features:
             subject = feature.name if feature.group == MAIN_TABLE else feature.group
             self.groups.setdefault(subject, []).append(feature.name)
+        self.group_places = [
+            [place for name in members for place in self.places[name]] for members in self.groups.values()
+        ]
         one = {name: np.array([card.typical[name]], dtype=np.float64) for name in features.numeric}
         one |= {name: np.array([card.typical[name]], dtype=np.object_) for name in features.texts}
         self.typical = features.matrix(one)[0]
@@ -200,8 +203,7 @@ class Predictor(ServedModel):
         if wanted == 0:
             return [[] for _ in range(len(matrix))]
         names = list(self.groups)
-        places = [[place for name in members for place in self.places[name]] for members in self.groups.values()]
-        effects = self.effects(matrix, self.typical, places)
+        effects = self.effects(matrix, self.typical, self.group_places)
         mine = effects[np.arange(len(matrix)), :, shown]
         order = np.argsort(-np.abs(mine), axis=1, kind="stable")[:, :wanted]
         return [

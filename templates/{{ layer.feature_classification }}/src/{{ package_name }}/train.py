@@ -19,7 +19,8 @@ from . import tracking
 from .bundle import example_row, log_model, origin, save, served_columns
 from .calibration import calibrate
 from .config import CANDIDATE, REPORTS
-from .dataset import Codes, Dataset, load_dataset
+from .dataset import Dataset, load_dataset
+from .decision import Codes
 from .export import export_onnx
 from .features import Plan
 from .metrics import log_loss
@@ -29,6 +30,7 @@ from .model import (
     logistic_baseline,
     plain_boosting,
     prior_baseline,
+    probabilities_of,
     rule_as_text,
     rule_baseline,
     scores_of,
@@ -71,13 +73,11 @@ def folds_by_day(times: pd.Series, folds: int) -> Iterator[Fold]:
 
 def validated_log_loss(model: Pipeline, table: pd.DataFrame, truth: Codes, folds: list[Fold]) -> float:
     """Return the mean log loss over the folds."""
-    labels = np.arange(truth.max() + 1)
     losses = []
     for learn, score in folds:
         with limit_threads(len(learn)):
             model.fit(table.iloc[learn], truth[learn])
-        predicted = np.zeros((len(score), len(labels)))
-        predicted[:, model.classes_] = model.predict_proba(table.iloc[score])
+        predicted = probabilities_of(model, table.iloc[score], truth.max() + 1)
         losses.append(log_loss(truth[score], predicted))
     return float(np.mean(losses))
 

@@ -4,14 +4,13 @@ Reads models/candidate/, data/prepared/test.parquet and params.yaml (`evaluate`)
 and the tables in reports/, and adds them to the MLflow run. Run by `dvc repro`.
 """
 
-import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import figures, plots, tracking
+from . import plots
 from .bootstrap import Floats, with_intervals
 from .bundle import load_pipeline
 from .config import CANDIDATE, PREPARED, REPORTS
@@ -22,6 +21,7 @@ from .interval import coverage
 from .metrics import METRICS, mae, rmse
 from .params import load_params
 from .predict import Predictor
+from .record import draw_reports, log_results, print_results, write_reports
 from .slices import groups, importance
 
 
@@ -95,25 +95,11 @@ def main() -> None:
         test, truth, prediction, inside, params.slices or [str(name) for name in ranking.index[:2]]
     )
 
-    REPORTS.mkdir(exist_ok=True)
-    (REPORTS / "metrics.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    ranking.rename_axis("feature").to_csv(REPORTS / "importance.csv", float_format="%.6g")
-    slices.to_csv(REPORTS / "slices.csv", index=False, float_format="%.6g")
+    write_reports(results, ranking, slices)
+    draw_reports(ranking, f"RMSE ({contract.target})", slices, "mae", "mean absolute error")
     plots.residuals(truth, prediction, contract.target, REPORTS / "residuals.png")
-    figures.importance(ranking, f"RMSE ({contract.target})", REPORTS / "importance.png")
-    figures.slices(slices, "mae", "mean absolute error", REPORTS / "slices.png")
-
-    with tracking.run(predictor.card.origin["run_id"]) as mlflow:
-        for name, result in results["model"].items():
-            mlflow.log_metric(f"test_{name}", result["value"])
-        mlflow.log_metric("baseline_linear_rmse", results["baselines"]["linear"]["rmse"]["value"])
-        mlflow.log_metric("baseline_median_rmse", results["baselines"]["median"]["rmse"]["value"])
-        mlflow.log_metric("interval_coverage", results["interval"]["coverage"])
-        mlflow.log_artifacts(str(REPORTS), "reports")
-    for name, result in results["model"].items():
-        low, value, high = result["low"], result["value"], result["high"]
-        linear = results["baselines"]["linear"][name]["value"]
-        print(f"{name:>5}: {value:,.6g} (95% interval {low:,.6g} to {high:,.6g}); linear: {linear:,.6g}")
+    log_results(predictor.card.origin["run_id"], results, interval_coverage=results["interval"]["coverage"])
+    print_results(results, "linear")
 
 
 if __name__ == "__main__":
