@@ -5,22 +5,21 @@ messages follow the data contract without a line of code.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic_core
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, Counter
-from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, ValidationError, WithJsonSchema, create_model
+from pydantic import ConfigDict, Field, NaiveDatetime, WithJsonSchema, create_model
 
 from .contract import LARGEST_NUMBER, LONGEST_TEXT, ServedColumn
 from .observed import Observer
 from .predict import Predictor
-from .service import Problem, create_service, model_of
+from .routes import REFUSALS, DirectRoute, ask_for_key, validate
+from .service import create_service, model_of
 from .settings import Settings
 
 # A small body is answered right on the event loop: half a millisecond of work costs less than handing it to a thread.
@@ -92,27 +91,6 @@ def field_of(column: ServedColumn) -> tuple[Any, Any]:
     return (Annotated[kind | None, about], None) if column.nullable else (Annotated[kind, about], ...)
 
 
-def validate(model: type[BaseModel], body: bytes) -> Any:
-    """Read a body as `model`, or raise the error that FastAPI answers with 422."""
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        details = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        raise RequestValidationError(details) from error
-
-
-class DirectRoute(APIRoute):
-    """A documented route whose function takes the request itself and returns the response.
-
-    FastAPI's search for parameters and dependencies is left out: there are none, and it takes as long as a prediction.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the function itself."""
-        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
-        return handler
-
-
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; uvicorn and the tests call it."""
     settings = settings or Settings()
@@ -122,12 +100,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return TableModel(Predictor.load(folder), settings.max_rows, registry)
 
     app = create_service(load, settings, registry)
-    refusals: dict[int | str, dict[str, Any]] = {
-        401: {"model": Problem},
-        413: {"model": Problem},
-        422: {"description": "Invalid input; `detail` names each wrong field"},
-        503: {"model": Problem},
-    }
 
     async def predict(request: Request) -> Response:
         """Predict one row or many; each prediction comes with remarks on the input."""
@@ -146,7 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             endpoint,
             methods=["POST"],
             response_model=answer_model,
-            responses=refusals,
+            responses=REFUSALS,
             openapi_extra=body_of(schema),
             route_class_override=DirectRoute,
         )
@@ -158,11 +130,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         """Describe the API, with the request model of the loaded model."""
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schema["components"]["schemas"] |= request_schemas(app.state.model)
-        if settings.api_key:  # so that /docs asks for the key
-            key = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
-            schema["components"]["securitySchemes"] = {"ApiKey": key}
-            for path in ("/predict", "/explain"):
-                schema["paths"][path]["post"]["security"] = [{"ApiKey": []}]
+        if settings.api_key:
+            ask_for_key(schema, ("/predict", "/explain"))
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
