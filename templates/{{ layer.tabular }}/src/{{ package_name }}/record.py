@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: tables in reports/, the pictures that every stage draws, metrics in MLflow.
+"""What an evaluation leaves behind: tables in reports/, the pictures that every table stage draws, metrics in MLflow.
 
 `evaluate.py` of each stage calls it with what it found.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import figures, tracking
+from . import table_figures, tracking
 from .config import REPORTS
 from .metrics import DECISIVE
 
@@ -38,8 +38,8 @@ def draw_reports(ranking: pd.Series, importance_of: str, slices: pd.DataFrame, e
         error: The column of `slices` that is drawn.
         error_name: What it is called.
     """
-    figures.importance(ranking, importance_of, REPORTS / "importance.png")
-    figures.slices(slices, error, error_name, REPORTS / "slices.png")
+    table_figures.importance(ranking, importance_of, REPORTS / "importance.png")
+    table_figures.slices(slices, error, error_name, REPORTS / "slices.png")
 
 
 def log_results(run_id: str, results: Mapping[str, Any], **more: float) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from .config import REPORTS
-from .wording import NOT_YET, cell, common_facts, number, read, table
+from .facts import common_facts
+from .wording import NOT_YET, cell, number, read, table
 
 
 def sections() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How figures are written in the documents, and the facts that every table stage states. `summary.py` uses it."""
+"""How figures are written in the documents, and where the model in service comes from. `summary.py` uses it."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -30,15 +30,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("|" + "|".join(f" {text} " if text else " " for text in line) + "|" for line in lines)
 
 
-def common_facts(quality: dict[str, Any], promotion: dict[str, Any]) -> dict[str, str]:
-    """Say where the model in service comes from, and what its data are like."""
+def origin_facts(promotion: dict[str, Any]) -> dict[str, str]:
+    """Say where the model in service comes from, and why the last candidate was promoted or not.
+
+    Args:
+        promotion: The content of reports/promotion.json.
+    """
     champion = promotion["champion"]
-    split = ", ".join(f"{rows} {part}" for part, rows in quality["split"].items())
     return {
         "Model in service": f"`{champion['version']}`, trained at {champion['trained_at']}" if champion else "none",
         "Code and data": f"git `{champion['git_commit']}`, data MD5 `{champion['data_md5']}`" if champion else "",
         "Last decision": promotion["reason"],
-        "Rows": f"{quality['rows']} ({split}), {quality['features']} columns",
-        "Duplicate rows": f"{quality['duplicate_rows']}",
-        "Columns with missing values": f"{len(quality['missing_share'])}",
     }

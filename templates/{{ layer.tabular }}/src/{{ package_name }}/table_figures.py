@@ -1,21 +1,12 @@
-"""The look of the pictures, and those that every stage draws. `plots.py` has the others."""
+"""The pictures that every table stage draws. `record.py` calls them; `plots.py` has those of this stage alone."""
 
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-BLUE, GREY, RED = "#2563eb", "#64748b", "#dc2626"
+from .figures import BLUE, DOTS_PER_INCH, GREY, RED, new_figure
+
 SHOWN_FEATURES = 15
-DOTS_PER_INCH = 110
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Make a figure that needs no screen and no global state; width and height in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def importance(ranking: pd.Series, error: str, path: Path) -> None:
