@@ -14,7 +14,7 @@ from . import plots
 from .bootstrap import Floats, with_intervals
 from .bundle import load_pipeline
 from .calibration import Calibration, uncalibrated
-from .config import CANDIDATE, REPORTS, EvaluateSection
+from .config import CANDIDATE, REPORTS
 from .dataset import load_dataset
 from .decision import Codes, Policy
 from .export import TOLERANCE
@@ -23,6 +23,7 @@ from .model import probabilities_of, scores_of
 from .params import load_params
 from .predict import Predictor
 from .record import draw_reports, log_results, print_results, write_reports
+from .sections import EvaluateSection
 from .slices import groups, importance
 
 BASELINES = ("logistic", "rule", "prior")

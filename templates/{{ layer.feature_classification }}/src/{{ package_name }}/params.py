@@ -7,15 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .config import (
-    DataSection,
-    EvaluateSection,
-    PromotionSection,
-    SearchSection,
-    Section,
-    SplitSection,
-    read_params,
-)
+from .config import PromotionSection, Section, read_params
+from .sections import DataSection, EvaluateSection, SearchSection, SplitSection
 
 # Second tables lie here, so that dvc.yaml can watch all of them at once.
 SIDE_TABLES = Path("data/tables")

@@ -4,20 +4,18 @@ Reads params.yaml (`data`); writes the raw CSV and `schema.yaml`. Run by `dvc re
 `uv run poe contract` writes schema.yaml again.
 """
 
-import hashlib
 import re
-import shutil
 import sys
-import urllib.request
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from .config import CONTRACT_FILE
 from .contract import Column, Contract
+from .download import download
 from .params import TableSection, load_params
 from .reading import DataError, column_name
+from .sections import CONTRACT_FILE
 from .source import SourceError, packaged_tables, read_raw
 from .target import TARGET_IS_TEXT, flaw_of_target
 
@@ -38,13 +36,10 @@ def fetch(params: TableSection) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     tried = []
     if not path.exists() and params.url is not None:
-        partial = path.with_suffix(".partial")
         try:
-            download(params.url, params.sha256, partial)
-        except (OSError, DataError) as error:
+            download(params.url, params.sha256, path)
+        except OSError as error:
             tried.append(f"{params.url}: {error}")
-        else:
-            partial.replace(path)
     missing = [file for file in params.files() if not file.exists()]
     if missing and params.package is not None:
         try:
@@ -66,23 +61,6 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     partial = path.with_suffix(".partial")
     table.to_csv(partial, index=False, lineterminator="\n")
     partial.replace(path)
-
-
-def download(url: str, sha256: str | None, destination: Path) -> None:
-    """Download a file and compare its SHA-256 checksum.
-
-    Raises:
-        OSError: If the address does not answer.
-        DataError: If it is no http address, or the content is not the expected one.
-    """
-    if not url.startswith(("https://", "http://")):
-        raise DataError("data.url must begin with https:// or http://")
-    with urllib.request.urlopen(url, timeout=60) as answer, destination.open("wb") as file:  # noqa: S310
-        shutil.copyfileobj(answer, file)
-    found = hashlib.sha256(destination.read_bytes()).hexdigest()
-    if sha256 is not None and found != sha256:
-        destination.unlink()
-        raise DataError(f"checksum {found}, expected {sha256}")
 
 
 def write_contract(table: pd.DataFrame, params: TableSection) -> Contract:

@@ -17,11 +17,12 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 
-from .config import PREPARED, REPORTS, SplitSection
+from .config import PREPARED, REPORTS
 from .contract import LARGEST_NUMBER, LONGEST_TEXT, Contract
 from .data import is_about, load_contract, read_by_contract
 from .params import load_params
 from .reading import DataError
+from .sections import SplitSection
 from .target import notes_on_target, target_column
 
 PARTS = ("train", "calibration", "test")

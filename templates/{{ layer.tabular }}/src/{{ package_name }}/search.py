@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.model_selection import ParameterSampler
 
-from .config import SearchSection
+from .sections import SearchSection
 
 
 def drawn_settings(params: SearchSection, seed: int) -> list[dict[str, float]]:

@@ -2,16 +2,8 @@
 
 from typing import Literal
 
-from .config import (
-    DataSection,
-    EvaluateSection,
-    Fraction,
-    PromotionSection,
-    SearchSection,
-    Section,
-    SplitSection,
-    read_params,
-)
+from .config import Fraction, PromotionSection, Section, read_params
+from .sections import DataSection, EvaluateSection, SearchSection, SplitSection
 
 
 class TableSection(DataSection):
