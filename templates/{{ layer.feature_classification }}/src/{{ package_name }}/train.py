@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_predi
 from sklearn.pipeline import Pipeline
 
 from . import tracking
-from .bundle import example_row, log_model, origin, save, served_columns
+from .bundle import example_row, log_model, save, served_columns
 from .calibration import calibrate
 from .config import CANDIDATE, REPORTS
 from .dataset import Dataset, load_dataset
@@ -35,11 +35,11 @@ from .model import (
     rule_baseline,
     scores_of,
 )
+from .model_folder import fingerprint
 from .params import TrainSection, load_params
 from .pipelines import encodings_of, limit_threads
 from .predict import Card
 from .search import best_of, drawn_settings
-from .served import fingerprint
 
 CALIBRATION_FOLDS = 3
 
@@ -187,7 +187,7 @@ def main() -> None:
             calibration=calibration,
             policy=policy,
             example=example_row(test.iloc[usual_alarm(shown, policy.threshold)], dataset.contract.columns),
-            origin=origin(run_id, log_model(mlflow, model, table), all_params.data.path),
+            origin=tracking.origin(run_id, log_model(mlflow, model, table), all_params.data.path),
         )
         card.version = fingerprint(graph, card)
         save(CANDIDATE, card, graph, {"model": model, **reference})

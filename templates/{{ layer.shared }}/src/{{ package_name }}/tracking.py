@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,23 @@ def data_hash(path: str, lock: Path = Path("dvc.lock")) -> str:
     stages = yaml.safe_load(lock.read_text(encoding="utf-8")).get("stages", {})
     entries = [out for stage in stages.values() for out in stage.get("outs", [])]
     return next((out["md5"] for out in entries if out["path"] == path), "unknown")
+
+
+def origin(run_id: str, logged_as: str, data_path: str) -> dict[str, str]:
+    """Say where a model comes from: its run, code and data.
+
+    Args:
+        run_id: The run that trained it.
+        logged_as: The address of the logged model.
+        data_path: The file or folder of the pipeline that holds the data.
+    """
+    return {
+        "run_id": run_id,
+        "logged_as": logged_as,
+        "git_commit": git_commit(),
+        "data_md5": data_hash(data_path),
+        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def register(mlflow: Any, model_uri: str, tags: dict[str, str]) -> str | None:

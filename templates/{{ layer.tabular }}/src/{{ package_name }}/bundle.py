@@ -5,7 +5,6 @@ It holds the ONNX graph with its card (model.json) for the service, and the scik
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +59,6 @@ def plain(value: Any) -> float | str | None:
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
     return value if isinstance(value, str) else float(value)
-
-
-def origin(run_id: str, logged_as: str, data_path: str) -> dict[str, str]:
-    """Say where a model comes from: its run, code and data."""
-    return {
-        "run_id": run_id,
-        "logged_as": logged_as,
-        "git_commit": tracking.git_commit(),
-        "data_md5": tracking.data_hash(data_path),
-        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
 
 
 def save(folder: Path, card: ServedCard, graph: bytes, models: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 `predict.py` builds this stage's model on it. Only ONNX Runtime, numpy and pydantic are needed here.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,47 +12,35 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field
 
 from .contract import ServedColumn
 from .encoding import Encoding, Matrix
 from .features import Features
+from .model_folder import ModelCard, read_folder
 from .settings import Settings
 
 Floats = NDArray[np.float64]
 
 
-class ServedCard(BaseModel):
+class ServedCard(ModelCard):
     """What travels with the graph, in model.json.
 
     Attributes:
-        name, version: The version is a checksum, so equal models have equal versions.
         target: What is predicted.
         columns: What a request holds, with what training saw of it.
         encodings: The numbers of the categories.
         example: A real row of the test part.
-        origin: Run, data hash, git commit and time of training.
-        metrics: Results on the test part; filled when the model is promoted.
-        importance: How much worse the model gets when a feature is shuffled; filled likewise.
+        importance: How much worse the model gets when a feature is shuffled; filled when the model is promoted.
     """
 
-    # What decides a prediction, together with the graph: the version is a checksum of these.
-    decisive: ClassVar[frozenset[str]] = frozenset({"columns", "encodings"})
+    decisive = frozenset({"columns", "encodings"})
 
-    name: str
-    version: str = ""
     target: str
     columns: list[ServedColumn]
     encodings: list[Encoding]
     example: dict[str, float | str | None]
-    origin: dict[str, str]
-    metrics: dict[str, Any] = {}
-    importance: dict[str, float] = {}
-
-    @property
-    def graph_file(self) -> str:
-        """Name of the file with the ONNX graph, beside model.json."""
-        return f"model-{self.version}.onnx"
+    importance: dict[str, float] = Field(default_factory=dict)
 
 
 class Driver(BaseModel):
@@ -116,14 +103,7 @@ class ServedModel:
             OSError: If a file is not there.
             ValueError: If the files are damaged or do not belong together.
         """
-        try:
-            card = cls.card_type.model_validate_json((folder / "model.json").read_bytes())
-        except ValidationError as error:
-            raise ValueError(f"{folder / 'model.json'} is damaged: {error}") from error
-        graph = (folder / card.graph_file).read_bytes()
-        if fingerprint(graph, card) != card.version:
-            raise ValueError(f"{folder / card.graph_file} is damaged: its checksum is another")
-        return cls.open(graph, card)
+        return cls.open(*read_folder(folder, cls.card_type))
 
     @property
     def info(self) -> dict[str, Any]:
@@ -198,12 +178,6 @@ class ServedModel:
             variants[:, number, places] = typical[list(places)]
         values = self.outputs(variants.reshape(-1, width)).reshape(rows, 1 + len(subjects), -1)
         return values[:, :1] - values[:, 1:]
-
-
-def fingerprint(graph: bytes, card: ServedCard) -> str:
-    """Return the version of a model: a checksum of its graph and of all else that decides a prediction."""
-    learned = card.model_dump_json(include=set(card.decisive))
-    return hashlib.sha256(graph + learned.encode()).hexdigest()[:12]
 
 
 def print_predictions(model: type[ServedModel]) -> None:

@@ -14,7 +14,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import KFold, cross_val_score
 
 from . import tracking
-from .bundle import example_row, log_model, origin, save, served_columns
+from .bundle import example_row, log_model, save, served_columns
 from .config import CANDIDATE, PREPARED, REPORTS
 from .contract import Contract
 from .data import load_contract
@@ -22,11 +22,11 @@ from .export import export_onnx
 from .features import table_for_pipeline
 from .interval import Interval, calibrate
 from .model import boosting, dummy_baseline, linear_baseline, on_scale
+from .model_folder import fingerprint
 from .params import TrainSection, load_params
 from .pipelines import encodings_of, limit_threads
 from .predict import Card, Predictor
 from .search import best_of, drawn_settings
-from .served import fingerprint
 
 Scale = Literal["log", "linear"]
 
@@ -130,7 +130,7 @@ def main() -> None:
             encodings=encodings,
             interval=Interval(level=params.interval_level, scale="linear", half_width=0),
             example=middle_row(test, contract),
-            origin=origin(run_id, log_model(mlflow, model, table), all_params.data.path),
+            origin=tracking.origin(run_id, log_model(mlflow, model, table), all_params.data.path),
         )
         card.version = fingerprint(graph, card)
         # The interval is calibrated around what the service will answer: the ONNX graph's predictions.
