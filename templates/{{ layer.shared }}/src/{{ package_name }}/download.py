@@ -38,8 +38,8 @@ def download(url: str, sha256: str | None, destination: Path) -> None:
         if sha256 is not None and found != sha256:
             raise DownloadError(f"checksum {found}, expected {sha256}")
         partial.replace(destination)
-    except http.client.HTTPException as error:  # the server broke the protocol off
-        raise DownloadError(f"no complete answer ({error!r})") from error
+    except http.client.HTTPException as error:  # an address with a space in it, or half an answer
+        raise DownloadError(str(error) or repr(error)) from error
     finally:
         partial.unlink(missing_ok=True)
 
