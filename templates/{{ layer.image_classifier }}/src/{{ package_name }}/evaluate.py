@@ -1,0 +1,159 @@
+"""Pipeline stage `evaluate`: how good is the candidate, where is it weak, where does it look, is its export the same?
+
+Reads models/candidate/, data/prepared/, data/baselines.npz and params.yaml (`evaluate`); writes reports/metrics.json,
+the pictures and the tables in reports/, and adds them to the MLflow run. Run by `dvc repro`.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_model
+
+from . import plots, tracking
+from .baselines import BASELINES
+from .batches import as_tensor
+from .bootstrap import with_intervals
+from .calibration import Floats, probabilities
+from .config import CANDIDATE, REPORTS
+from .dataset import Labels, Part, load_part
+from .export import TOLERANCE
+from .gradcam import gradcam
+from .metrics import (
+    CLASS_METRICS,
+    METRICS,
+    accuracy,
+    calibration_error,
+    confusion,
+    per_class,
+    reliability,
+)
+from .model import ImageClassifier, new_model
+from .params import Params, load_params
+from .predict import Predictor
+from .robustness import robustness
+from .train import logits_of
+
+# PyTorch's answers are compared with the graph's on so many test images: the graph is the same for all of them.
+COMPARED = 2000
+SHOWN_MISTAKES = 24
+# Fifteen variants of so many test images: enough for the second digit, and a fraction of the time of all of them.
+DISTURBED = 2500
+
+
+def check_export(native: NDArray[np.float32], exported: NDArray[np.float32]) -> float:
+    """Return the largest difference between a logit of PyTorch and of the ONNX export.
+
+    Raises:
+        SystemExit: If it is above the tolerance: the service would answer something else than was trained.
+    """
+    difference = float(np.max(np.abs(native - exported)))
+    if difference > TOLERANCE:
+        raise SystemExit(
+            f"error: the ONNX export differs from PyTorch by {difference:.2e}; allowed are {TOLERANCE:g} (export.py)"
+        )
+    return difference
+
+
+def trained_model(params: Params, train: Part) -> ImageClassifier:
+    """Read the weights of the candidate back."""
+    model = new_model(params.model, as_tensor(train.images[:2]), len(train.classes))
+    load_model(model, CANDIDATE / "weights.safetensors")
+    return model.eval()
+
+
+def one_hot(labels: Labels, classes: int) -> Floats:
+    """Return named classes as probabilities of 0 and 1, shape (n, classes)."""
+    return np.eye(classes)[labels]
+
+
+def worst_mistakes(truth: Labels, predicted: Floats) -> NDArray[np.int64]:
+    """Return the mistakes that the network is surest of, surest first."""
+    wrong = np.flatnonzero(predicted.argmax(axis=1) != truth)
+    return wrong[np.argsort(-predicted[wrong].max(axis=1), kind="stable")][:SHOWN_MISTAKES]
+
+
+def one_of_each(truth: Labels, classes: int) -> NDArray[np.int64]:
+    """Return the first image of each class."""
+    return np.array([int(np.argmax(truth == label)) for label in range(classes)])
+
+
+def judged(params: Params, test: Part, logits: NDArray[np.float32], temperature: float) -> dict[str, Any]:
+    """Return all figures but those about the export and robustness."""
+    seed, samples = params.evaluate.seed, params.evaluate.bootstrap_samples
+    predicted = probabilities(logits, temperature)
+    with np.load(BASELINES) as named:
+        baselines = {
+            name: with_intervals(CLASS_METRICS, test.labels, one_hot(named[name], len(test.classes)), samples, seed)
+            for name in named.files
+        }
+    reliable = {"before": probabilities(logits, 1.0), "after": predicted}
+    return {
+        "rows": len(test.labels),
+        "model": with_intervals(METRICS, test.labels, predicted, samples, seed),
+        "baselines": baselines,
+        "calibration_error": {
+            name: calibration_error(reliability(test.labels, each)) for name, each in reliable.items()
+        },
+        "temperature": temperature,
+    }
+
+
+def draw(
+    test: Part, logits: NDArray[np.float32], temperature: float, model: ImageClassifier, strengths: pd.DataFrame
+) -> None:
+    """Draw every picture."""
+    predicted = probabilities(logits, temperature)
+    tables = {"before": probabilities(logits, 1.0), "after": predicted}
+    plots.reliability({name: reliability(test.labels, each) for name, each in tables.items()})
+    plots.confusion(confusion(test.labels, predicted.argmax(axis=1), len(test.classes)), test.classes)
+    plots.robustness(strengths)
+    plots.training(json.loads((REPORTS / "training.json").read_text(encoding="utf-8"))["epochs"])
+    plots.mistakes(test, predicted, worst_mistakes(test.labels, predicted))
+    shown = one_of_each(test.labels, len(test.classes))
+    images = as_tensor(test.images[shown])
+    maps = gradcam(model, images, torch.from_numpy(predicted[shown].argmax(axis=1)))
+    plots.gradcam(test, predicted, shown, maps.numpy())
+
+
+def main() -> None:
+    """Evaluate on the test part, compare with the baselines, and record the results."""
+    params = load_params()
+    test = load_part("test")
+    predictor = Predictor.load(CANDIDATE, threads=0)
+    temperature = predictor.card.temperature
+    model = trained_model(params, load_part("train"))
+    logits = predictor.logits(test.images)
+    native = logits_of(model, as_tensor(test.images[:COMPARED]), torch.device("cpu")).numpy()
+    difference = check_export(native, logits[:COMPARED])
+
+    results = judged(params, test, logits, temperature)
+    results["export"] = {"largest_difference": difference, "tolerance": TOLERANCE}
+    some, truth = test.images[:DISTURBED], test.labels[:DISTURBED]
+    strengths = robustness(some, lambda images: accuracy(truth, predictor.probabilities(images)), params.evaluate.seed)
+    decided = logits.argmax(axis=1)
+    table = per_class(confusion(test.labels, decided, len(test.classes)), test.classes)
+
+    REPORTS.mkdir(exist_ok=True)
+    (REPORTS / "metrics.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    table.to_csv(REPORTS / "per_class.csv", index=False, float_format="%.6g")
+    strengths.to_csv(REPORTS / "robustness.csv", index=False, float_format="%.6g")
+    draw(test, logits, temperature, model, strengths)
+
+    with tracking.run(predictor.card.origin["run_id"]) as mlflow:
+        mlflow.log_metrics({f"test_{name}": result["value"] for name, result in results["model"].items()})
+        mlflow.log_metrics(
+            {f"baseline_{name}_accuracy": each["accuracy"]["value"] for name, each in results["baselines"].items()}
+        )
+        mlflow.log_metric("calibration_error", results["calibration_error"]["after"])
+        mlflow.log_artifacts(str(REPORTS), "reports")
+    reached = results["model"]["accuracy"]
+    others = ", ".join(f"{name} {each['accuracy']['value']:.2%}" for name, each in results["baselines"].items())
+    print(f"Accuracy {reached['value']:.2%} ({reached['low']:.2%} to {reached['high']:.2%}); baselines: {others}")
+
+
+if __name__ == "__main__":
+    main()
