@@ -28,7 +28,11 @@ FREE_TEXT = [name for name in QUESTIONS if name not in CHOICES and name != "pack
 LONGEST_PACKAGE_NAME = "a" * 40
 DEFAULT_STAGE = next(iter(STAGES))
 # Answers without which a question is not asked.
-PREREQUISITES = {"data_remote_url": {"data_remote": "s3"}, "mlflow_uri": {"mlflow_backend": "server"}}
+PREREQUISITES = {
+    "data_remote_url": {"data_remote": "s3"},
+    "mlflow_uri": {"mlflow_backend": "server"},
+    "torch_build": {"stage": "image_classifier"},
+}
 
 # Every two choices of two different questions occur together in one of these.
 PAIRWISE: list[dict[str, str]] = [dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list(CHOICES.values()))]
@@ -59,6 +63,12 @@ VALIDATORS.globals |= {
     "reserved_names": yaml.safe_load(CONFIG["reserved_names"]["default"]),
     "unprintable": CONFIG["unprintable"]["default"],
 }
+
+
+def is_asked(question: str, answers: dict[str, str]) -> bool:
+    """Whether Copier asks a question after these answers: what its `when` says."""
+    condition = QUESTIONS[question].get("when", "true")
+    return VALIDATORS.from_string(condition).render(answers).strip().lower() == "true"
 
 
 def refusal(question: str, answer: str, **others: str) -> str:

@@ -141,7 +141,7 @@ ONE_LINERS = ["project_name", "description", "author_name"]
 
 def accepted_by(text: str) -> dict[str, str]:
     """Answers that put the text wherever it is accepted."""
-    conditions = {name: answer for needed in PREREQUISITES.values() for name, answer in needed.items()}
+    conditions = {name: answer for question in FREE_TEXT for name, answer in PREREQUISITES.get(question, {}).items()}
     places = {question: text for question in FREE_TEXT if not refusal(question, text)}
     return conditions | {"package_name": "my_package"} | places if places else {}
 
