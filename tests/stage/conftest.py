@@ -13,12 +13,24 @@ import copier
 import httpx
 import pytest
 import yaml
+from playwright.sync_api import Browser, sync_playwright
 
-from .project import QUICK, Project
+from .project import FIRST_RUN, HELD_TORCH, QUICK, Project
 from .service import Service
 
 TEMPLATE = Path(__file__).resolve().parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))["stages"]["default"]
+
+# Headless, as root in a container, and without the browser's own connections to the network.
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,8 +70,12 @@ def variables(uv: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     home = tmp_path_factory.mktemp("home")
     cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     mine |= {"HOME": str(home), "UV_CACHE_DIR": cache, "DVC_SITE_CACHE_DIR": str(home / "dvc")}
+    # PyTorch's types take half a minute to read: once for all copies of a project.
+    mine["MYPY_CACHE_DIR"] = str(home / "mypy")
     if "PIP_FIND_LINKS" in os.environ:  # uv does not read pip's settings
         mine.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
+    if "UV_FIND_LINKS" in mine:  # wheels that lie here stand in for PyTorch's own index
+        mine["UV_NO_SOURCES"] = "1"
     return mine
 
 
@@ -72,6 +88,9 @@ def fresh(
     copier.run_copy(str(template), path, data={"stage": stage}, defaults=True, quiet=True)
     answers = yaml.safe_load((path / ".copier-answers.yml").read_text(encoding="utf-8"))
     project = Project(path, answers["package_name"], path / ".venv", variables)
+    if project.holds_torch:
+        # A newer PyTorch than that of the wheels here would come from PyPI, with gigabytes for GPUs.
+        project.run(uv, "lock", "--quiet", "--upgrade-package", HELD_TORCH)
     project.run(uv, "sync", "--quiet")
     return project
 
@@ -99,8 +118,10 @@ class FirstRun:
 def first_run(fresh: Project, uv: str, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
     """Give `uv run poe demo` in a new project, as its owner's first command; look at the page; stop it."""
     path = tmp_path_factory.mktemp("trained") / "project"
-    shutil.copytree(fresh.path, path, ignore=shutil.ignore_patterns(".venv", "uv.lock"))
+    left_out = [".venv"] if fresh.holds_torch else [".venv", "uv.lock"]
+    shutil.copytree(fresh.path, path, ignore=shutil.ignore_patterns(*left_out))
     project = Project(path, fresh.package, path / ".venv", fresh.variables)
+    project.change_params(FIRST_RUN.get(project.stage, {}))
     log = path.parent / "demo.log"
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
@@ -170,3 +191,18 @@ def service(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Itera
     copy = trained.copy_to(tmp_path_factory.mktemp("serving") / "project")
     with copy.serve() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; CI must have it."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        message = "no Chromium on PATH (Debian: apt-get install chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
+        yield running
+        running.close()

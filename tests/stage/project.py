@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -28,7 +29,15 @@ TABLE_QUICK = {
 QUICK = {
     "tabular_regression": TABLE_QUICK | {"train.target_scale": "linear"},
     "feature_classification": TABLE_QUICK,
+    "image_classifier": {"data.per_class": 60, "model.width": 8, "train.epochs": 1, "evaluate.bootstrap_samples": 100},
 }
+# Where all of the data take too long for a test, the first run is one on a part of them: 1000 training and 1000 test
+# images of each class, for as many epochs as beat the baselines beyond doubt.
+FIRST_RUN: dict[str, dict[str, Any]] = {
+    "image_classifier": {"data.per_class": 1000, "model.width": 32, "train.epochs": 4},
+}
+# The version of the PyTorch wheels that a machine without PyTorch's own index may have.
+HELD_TORCH = "torch==2.13.0"
 # A longer table is thinned out to about so many rows for such a run.
 QUICK_ROWS = 12_000
 
@@ -46,6 +55,11 @@ class Project:
     def stage(self) -> str:
         """The stage that the project was made for."""
         return str(self.read_yaml(".copier-answers.yml")["stage"])
+
+    @property
+    def holds_torch(self) -> bool:
+        """Whether PyTorch comes from wheels on this machine instead of an index."""
+        return "UV_FIND_LINKS" in self.variables and '"torch>' in (self.path / "pyproject.toml").read_text("utf-8")
 
     @property
     def source(self) -> Path:
@@ -110,6 +124,23 @@ class Project:
         """Names of the pipeline stages that DVC would run again."""
         return set(json.loads(self.run("dvc", "status", "--json").stdout))
 
+    def lock_for_the_image(self, uv: str) -> None:
+        """Lock from the registry alone: wheels of this machine, and PyTorch's own index, cannot be reached in a build.
+
+        The image holds no PyTorch, so that the lock file's other packages are those of the project.
+        """
+        if not self.holds_torch:
+            return
+        pyproject = self.path / "pyproject.toml"
+        table = pyproject.read_text(encoding="utf-8")
+        sources = re.search(r"\n\[tool\.uv\.sources\].*?(?=\n\[build-system\])", table, re.DOTALL)
+        assert sources, "the project names the index of PyTorch"
+        pyproject.write_text(table.replace(sources[0], ""), encoding="utf-8")
+        plain = {
+            name: value for name, value in self.variables.items() if name not in {"UV_FIND_LINKS", "UV_NO_SOURCES"}
+        }
+        subprocess.run([uv, "lock", "--quiet", "--upgrade-package", HELD_TORCH], cwd=self.path, env=plain, check=True)
+
     def change_params(self, changes: dict[str, Any]) -> None:
         """Change entries of params.yaml, addressed as in `train.search.folds`."""
         params = self.read_yaml("params.yaml")
@@ -124,6 +155,8 @@ class Project:
     def shrink(self) -> None:
         """Thin the raw table out, if it is long: every n-th row stays, so that all of the time is there."""
         path = self.path / self.read_yaml("params.yaml")["data"]["path"]
+        if path.is_dir():  # images: `QUICK` says how many
+            return
         header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
         step = len(rows) // QUICK_ROWS
         if step > 1:

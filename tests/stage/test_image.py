@@ -48,10 +48,13 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="module")
-def built(engine: None, trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, str]]:
+def built(
+    engine: None, trained: Project, uv: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Project, str]]:
     """The project with a secret in its .env, and the name of the image that was built from it."""
     del engine
     project = trained.copy_to(tmp_path_factory.mktemp("image") / "project")
+    project.lock_for_the_image(uv)
     (project.path / ".env").write_text(f"API_KEY={SECRET}\n", encoding="utf-8")
     name = f"stage-test-{uuid.uuid4().hex[:8]}"
     docker("build", "--quiet", "--tag", name, ".", cwd=project.path)
@@ -190,9 +193,10 @@ def test_a_changed_source_does_not_install_the_packages_again(built: tuple[Proje
 
 
 def test_compose_brings_up_the_service_and_a_tracker_to_train_into(
-    engine: None, quick: Project, verb: str, stage: str
+    engine: None, quick: Project, uv: str, verb: str, stage: str
 ) -> None:
     del engine, stage
+    quick.lock_for_the_image(uv)
     project = f"stage-test-{uuid.uuid4().hex[:8]}"
     ports = {"SERVICE_PORT": str(free_port()), "MLFLOW_PORT": str(free_port())}
     options: dict[str, Any] = {"cwd": quick.path, "env": os.environ | ports}

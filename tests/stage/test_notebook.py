@@ -6,7 +6,7 @@ import pytest
 
 from .project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("state", ["before training", "after training"])

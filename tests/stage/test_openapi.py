@@ -13,6 +13,8 @@ from .service import Service
 pytestmark = pytest.mark.slow
 
 EXAMPLES_PER_OPERATION = 50
+# No schema can say which bytes are an image: most texts that fit it are rightly refused.
+LEFT_OUT = {"image_classifier": ["--exclude-checks", "positive_data_acceptance"]}
 
 
 def test_generated_requests_find_no_failure(service: Service, trained: Project, uv: str) -> None:
@@ -20,6 +22,7 @@ def test_generated_requests_find_no_failure(service: Service, trained: Project, 
     versions = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))["versions"]["default"]
     tool = [uv, "tool", "run", "--from", f"schemathesis{versions['schemathesis']}", "schemathesis"]
     options = ["--checks", "all", "--max-examples", str(EXAMPLES_PER_OPERATION), "--seed", "1", "--continue-on-failure"]
+    options += LEFT_OUT.get(trained.stage, [])
     done = subprocess.run(
         [*tool, "run", f"{service.url}/openapi.json", *options],
         cwd=service.log.parent,

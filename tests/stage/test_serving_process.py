@@ -13,8 +13,8 @@ pytestmark = pytest.mark.slow
 
 # Packages of training, tracking and exploration, by the name one imports.
 TRAINING_ONLY = {
-    "dvc", "git", "joblib", "marimo", "matplotlib", "mlflow", "onnx", "pandas", "pandera", "pyarrow", "pytest",
-    "scipy", "seaborn", "skl2onnx", "sklearn", "skops", "sqlalchemy", "threadpoolctl", "torch",
+    "accelerate", "dvc", "git", "joblib", "marimo", "matplotlib", "mlflow", "onnx", "pandas", "pandera", "pyarrow",
+    "pytest", "safetensors", "scipy", "seaborn", "skl2onnx", "sklearn", "skops", "sqlalchemy", "threadpoolctl", "torch",
 }  # fmt: skip
 LOADERS = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
