@@ -132,7 +132,7 @@ function showAnswer({ predictions, warnings, heatmap }) {
   );
   element("classes").replaceChildren(...predictions.map((each) => row(each, heatmap.label)));
   element("looks").textContent =
-    `Bright places speak for “${heatmap.label}”. Below is what the network gets: ${model.size} × ${model.size} pixels.`;
+    `Bright places speak for “${heatmap.label}”; the image is what the network gets: ${model.size} × ${model.size} pixels.`;
   showHeatmap(heatmap.values);
 }
 
