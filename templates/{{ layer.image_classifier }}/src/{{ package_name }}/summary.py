@@ -3,6 +3,7 @@
 Every figure comes from a file that the pipeline wrote.
 """
 
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -44,10 +45,10 @@ def results(metrics: dict[str, Any], by_class: pd.DataFrame, quality: dict[str, 
     models = {"model": metrics["model"], **metrics["baselines"]}
     worst = by_class.iloc[int(by_class["recall"].to_numpy().argmin())]
     errors = metrics["calibration_error"]
-    seconds = sum(epoch["epoch_seconds"] for epoch in training["epochs"])
+    seconds = median(epoch["epoch_seconds"] for epoch in training["epochs"])
     text = [
         f"{metrics['rows']} test images that no training step has seen, in {len(quality['classes'])} classes; trained "
-        f"on {quality['split']['train']} images, {len(training['epochs'])} epochs in {seconds / 60:.1f} minutes. "
+        f"on {quality['split']['train']} images for {len(training['epochs'])} epochs of {seconds:.0f} seconds (median). "
         "In brackets the 95% bootstrap interval.",
         "",
         table(["Model", "Accuracy"], ([TITLES[name], share(each["accuracy"])] for name, each in models.items())),
