@@ -79,7 +79,7 @@ class ImageTask:
             yield images.to(self.device), labels.to(self.device)
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Return the cross entropy; smoothed labels ask for 0.91 instead of 1 (Szegedy et al. 2016)."""
+        """Return the cross entropy; smoothed labels ask for a little less than 1 (Szegedy et al. 2016)."""
         images, labels = batch
         return F.cross_entropy(model(images), labels, label_smoothing=self.params.label_smoothing)
 
