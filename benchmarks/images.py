@@ -5,8 +5,9 @@
 """How good is the image classifier after 1, 5 and 10 minutes, and how fast is it? `uv run benchmarks/images.py`.
 
 Renders the stage `image_classifier` and trains it on all training images of Fashion-MNIST within each budget. The peer
-is the plain two-layer CNN of PyTorch's MNIST example (`peers/mnist_cnn.py`), trained right after it for as long as all
-of our training took, start and export included. `--full build/clothes` adds the run of the example (after `uv run poe
+is the plain two-layer CNN of PyTorch's MNIST example (`peers/mnist_cnn.py`), trained in the same run and tested when
+each budget is over; its schedule does not depend on the budget. The time of ours is that of the whole process, start and
+export included, the peer's that of its loop alone. `--full build/clothes` adds the run of the example (after `uv run poe
 demo clothes`), which trained with the parameters as they are.
 
 Then the service with that network is asked over HTTP, and the same network in PyTorch behind plain FastAPI
@@ -30,8 +31,8 @@ PEERS = Path(__file__).parent / "peers"
 MINUTES = (1.0, 5.0, 10.0)
 # Width of the network by budget: a small one sees more epochs, which decides as long as there are few.
 WIDTHS = {1.0: 16, 5.0: 32, 10.0: 32}
-# What a run takes besides its epochs: start, calibration, export.
-OVERHEAD_S = 14.0
+# What an epoch takes besides its steps: validation and a checkpoint.
+VALIDATION_S = 2.0
 WANTED = {5.0: 0.925}
 WANTED_FULL, FULL_LIMIT_MINUTES = 0.94, 25.0
 REQUESTS, CONNECTIONS, LOAD_S = 500, 32, 5.0
@@ -79,14 +80,21 @@ def train(project: Path) -> dict[str, float]:
         "seconds": took,
         "epochs": len(epochs),
         "images_s": images / median(epochs),
-        "epoch_s": (took - OVERHEAD_S) / len(epochs),
+        "epoch_s": median(epochs),
         "weights": training["weights"],
     }
 
 
-def within(project: Path, minutes: float, epoch_s: float, width: int) -> dict[str, float]:
-    """Train as many epochs as fit into a budget."""
-    epochs = max(1, int((60 * minutes - OVERHEAD_S) / epoch_s))
+def within(project: Path, minutes: float, speed: dict[str, float], width: int) -> dict[str, float]:
+    """Train as many epochs as fit into a budget, start and export included.
+
+    Args:
+        project: The project.
+        minutes: The budget.
+        speed: What a run of one epoch took.
+        width: Of the network.
+    """
+    epochs = 1 + max(0, int((60 * minutes - speed["seconds"]) / (speed["epoch_s"] + VALIDATION_S)))
     change(project, width=str(width), epochs=str(epochs), patience=str(epochs))
     return train(project)
 
@@ -131,23 +139,24 @@ def main() -> None:
     project = fresh_folder("images") / "project"
     installed_project(project, STAGE)
     call(["uv", "run", "--no-sync", "dvc", "repro", "prepare", "baselines"], cwd=project)
+    print("the peer", file=sys.stderr, flush=True)
+    seconds = [str(60 * minutes) for minutes in arguments.minutes]
+    peers: list[dict[str, float]] = [
+        json.loads(line) for line in python(project, PEERS / "mnist_cnn.py", project, *seconds).splitlines()
+    ]
     rows, found = [], {}
-    speeds: dict[int, float] = {}
-    for minutes in arguments.minutes:
+    speeds: dict[int, dict[str, float]] = {}
+    for minutes, peer in zip(arguments.minutes, peers, strict=True):
         width = WIDTHS[minutes]
         print(f"{minutes:g} minutes", file=sys.stderr, flush=True)
         if width not in speeds:  # how fast is this machine today?
             change(project, width=str(width), epochs="1", patience="1")
-            speeds[width] = train(project)["epoch_s"]
+            speeds[width] = train(project)
         ours = within(project, minutes, speeds[width], width)
-        peer: dict[str, float] = json.loads(
-            python(project, PEERS / "mnist_cnn.py", project, str(max(60 * minutes, ours["seconds"]))).splitlines()[-1]
-        )
         found[f"{minutes:g}"] = {"ours": ours, "peer": peer}
-        wanted = [f"at least {WANTED[minutes]:.1%}: {verdict(ours['accuracy'] >= WANTED[minutes])}"] * (
-            minutes in WANTED
-        )
-        wanted.append(f"better than the peer: {verdict(ours['accuracy'] > peer['accuracy'])}")
+        wanted = [f"better than the peer: {verdict(ours['accuracy'] > peer['accuracy'])}"]
+        if minutes in WANTED:
+            wanted.append(f"at least {WANTED[minutes]:.1%}: {verdict(ours['accuracy'] >= WANTED[minutes])}")
         rows.append(
             [
                 f"{minutes:g}",
@@ -160,6 +169,7 @@ def main() -> None:
                 "; ".join(wanted),
             ]
         )
+        print(rows[-1], file=sys.stderr, flush=True)
     if arguments.full is not None:
         found["full"], row = full_run(arguments.full)
         rows.append(row)
