@@ -6,9 +6,9 @@
 
 Renders the stage `image_classifier` and trains it on all training images of Fashion-MNIST within each budget. The peer
 is the plain two-layer CNN of PyTorch's MNIST example (`peers/mnist_cnn.py`), trained in the same run and tested when
-each budget is over; its schedule does not depend on the budget. The time of ours is that of the whole process, start and
-export included, the peer's that of its loop alone. `--full build/clothes` adds the run of the example (after `uv run poe
-demo clothes`), which trained with the parameters as they are.
+each budget is over; its schedule does not depend on the budget. The time of ours is that of the whole process, start
+and export included, the peer's that of its loop alone. `--full build/clothes` adds the run of the example (after
+`uv run poe demo clothes`), which trained with the parameters as they are.
 
 Then the service with that network is asked over HTTP, and the same network in PyTorch behind plain FastAPI
 (`peers/torch_service.py`).
