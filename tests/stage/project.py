@@ -29,7 +29,7 @@ TABLE_QUICK = {
 QUICK = {
     "tabular_regression": TABLE_QUICK | {"train.target_scale": "linear"},
     "feature_classification": TABLE_QUICK,
-    "image_classifier": {"data.per_class": 60, "model.width": 8, "train.epochs": 1, "evaluate.bootstrap_samples": 100},
+    "image_classifier": {"data.per_class": 200, "model.width": 8, "train.epochs": 1, "evaluate.bootstrap_samples": 100},
 }
 # Where all of the data take too long for a test, the first run is one on a part of them: 1000 training and 1000 test
 # images of each class, for as many epochs as beat the baselines beyond doubt.

@@ -67,7 +67,10 @@ def divide(data: RawData, params: SplitSection) -> dict[str, Part]:
         counts = np.bincount(part.labels, minlength=len(data.classes))
         if counts.min() < FEWEST_IMAGES:
             fewest = data.classes[int(counts.argmin())]
-            raise DataError(f"only {counts.min()} images of class '{fewest}' are for {name}: more are needed")
+            raise DataError(
+                f"only {counts.min()} images of class '{fewest}' are for {name}: bring more, or give {name} a larger share "
+                "in params.yaml (split)"
+            )
     return parts
 
 
