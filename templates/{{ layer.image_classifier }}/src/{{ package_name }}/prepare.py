@@ -68,8 +68,8 @@ def divide(data: RawData, params: SplitSection) -> dict[str, Part]:
         if counts.min() < FEWEST_IMAGES:
             fewest = data.classes[int(counts.argmin())]
             raise DataError(
-                f"only {counts.min()} images of class '{fewest}' are for {name}: bring more, or give {name} a larger share "
-                "in params.yaml (split)"
+                f"only {counts.min()} images of class '{fewest}' are for {name}: bring more, or give {name} a larger "
+                "share in params.yaml (split)"
             )
     return parts
 

@@ -48,8 +48,8 @@ def results(metrics: dict[str, Any], by_class: pd.DataFrame, quality: dict[str, 
     seconds = median(epoch["epoch_seconds"] for epoch in training["epochs"])
     text = [
         f"{metrics['rows']} test images that no training step has seen, in {len(quality['classes'])} classes; trained "
-        f"on {quality['split']['train']} images for {len(training['epochs'])} epochs of {seconds:.0f} seconds (median). "
-        "In brackets the 95% bootstrap interval.",
+        f"on {quality['split']['train']} images for {len(training['epochs'])} epochs of {seconds:.0f} seconds (median "
+        "time). In brackets the 95% bootstrap interval.",
         "",
         table(["Model", "Accuracy"], ([TITLES[name], share(each["accuracy"])] for name, each in models.items())),
         "",
