@@ -307,10 +307,10 @@ def test_a_pretrained_network_is_trained_on(quick: Project, uv: str, tmp_path: P
     path = os.pathsep.join([str(quick.path / "src"), str(target)])
     code = """
 import torch
-from transformers import ResNetBackbone, ResNetConfig
+from transformers import ResNetConfig, ResNetModel
 torch.manual_seed(0)
-config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", out_indices=[-1])
-ResNetBackbone(config).save_pretrained("models/pretrained")
+config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+ResNetModel(config).save_pretrained("models/pretrained")
 """
     quick.run("python", "-c", code, PYTHONPATH=path)
     changes = {"model.backbone": "models/pretrained", "data.size": 32, "data.channels": 3, "data.per_class": 200}

@@ -14,6 +14,8 @@ from .params import ModelSection
 
 # So many training images give mean and deviation of the pixels to the third digit.
 SAMPLE = 10_000
+# A pretrained network is asked once how many channels its features have, with an image of this size.
+PROBE = 64
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -82,28 +84,33 @@ def small_resnet(channels: int, width: int) -> nn.Sequential:
 class Pretrained(nn.Module):
     """The layers of a pretrained network, from a normalised image to its features."""
 
-    def __init__(self, name: str, *, freeze: bool) -> None:
+    def __init__(self, name: str, channels: int, *, freeze: bool) -> None:
         """Load it.
 
         Args:
             name: On the Hugging Face hub, or a folder.
+            channels: Of the images; most networks want three.
             freeze: Its weights stay as they are.
 
         Raises:
-            SystemExit: If transformers is not installed or the network cannot be loaded.
+            SystemExit: If transformers is not installed, or the network cannot be loaded or is not convolutional.
         """
         super().__init__()
         try:
-            from transformers import AutoBackbone
+            from transformers import AutoModel
         except ImportError:
             raise SystemExit("error: model.backbone needs transformers: uv sync --group transfer") from None
         try:
-            self.network: Any = AutoBackbone.from_pretrained(name)
-        except (OSError, ValueError) as error:
-            raise SystemExit(f"error: model.backbone '{name}' cannot be loaded: {error}") from error
+            self.network: Any = AutoModel.from_pretrained(name)
+            with torch.inference_mode():
+                features = self(torch.zeros(1, channels, PROBE, PROBE))
+        except (OSError, ValueError, RuntimeError, AttributeError) as error:
+            raise SystemExit(f"error: model.backbone '{name}' cannot be used: {error}") from error
+        if features.ndim != 4:
+            raise SystemExit(f"error: model.backbone '{name}' gives no feature maps: take a convolutional network")
         self.network.requires_grad_(not freeze)
         self.freeze = freeze
-        self.channels = int(self.network.channels[-1])
+        self.channels = int(features.shape[1])
 
     def train(self, mode: bool = True) -> "Pretrained":
         """Switch to training; what is frozen stays in evaluation, its normalisation too."""
@@ -111,7 +118,7 @@ class Pretrained(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From (n, channels, height, width) to features of lower resolution and more channels."""
-        features: Tensor = self.network(pixel_values=x).feature_maps[-1]
+        features: Tensor = self.network(pixel_values=x).last_hidden_state
         return features
 
 
@@ -135,7 +142,7 @@ class ImageClassifier(nn.Module):
         self.register_buffer("std", std.clamp(min=1).view(1, -1, 1, 1))
         self.pretrained, self.mirror = params.backbone is not None, params.mirror
         if params.backbone is not None:
-            backbone = Pretrained(params.backbone, freeze=params.freeze)
+            backbone = Pretrained(params.backbone, len(mean), freeze=params.freeze)
             self.body: nn.Module = backbone
             width = backbone.channels
         else:
