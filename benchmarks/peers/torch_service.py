@@ -30,8 +30,8 @@ class Body(BaseModel):
 
 
 params = module("params").load_params()
-model = module("evaluate").trained_model(params, module("dataset").load_part("train"))
-classes = module("dataset").load_part("test").classes
+test = module("dataset").load_part("test")
+model, classes = module("evaluate").trained_model(params, test), test.classes
 read_image, as_tensor = module("images").read_image, module("batches").as_tensor
 app = FastAPI()
 

@@ -36,35 +36,3 @@ def watched_page(browser: Browser, service: Service, **options: Any) -> Iterator
 def is_inside(url: str, service: Service) -> bool:
     """Tell whether an address is the service's own (or no address at all)."""
     return url.startswith((f"{service.url}/", "data:", "blob:"))
-
-
-def assert_it_fits(page: Page) -> None:
-    """The page is no wider than the window, and dark where that is wanted."""
-    width = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert width[0] <= width[1]
-    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    text = page.evaluate("getComputedStyle(document.body).color")
-    wanted_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    assert (brightness(ground) < brightness(text)) is wanted_dark
-
-
-def brightness(colour: str) -> float:
-    """Sum of the channels of a CSS colour as the browser computes it; a transparent ground counts as white."""
-    channels = [float(part) for part in colour[colour.index("(") + 1 : -1].split(",")]
-    return 765 if len(channels) == 4 and channels[3] == 0 else sum(channels[:3])
-
-
-def assert_every_field_has_a_label(page: Page) -> None:
-    """Each input can be found by its name, by a person who hears the page too."""
-    unlabelled = page.evaluate(
-        "[...document.querySelectorAll('input, select')].filter(field => !field.labels.length).map(field => field.name)"
-    )
-    assert unlabelled == []
-
-
-def take_screenshot(page: Page, stage: str) -> None:
-    """Keep a picture of the page for the documents."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    picture = SCREENSHOTS / f"{stage}.png"
-    page.screenshot(path=picture)
-    assert picture.stat().st_size > 10_000

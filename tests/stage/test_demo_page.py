@@ -1,13 +1,12 @@
-"""The demo page in a real browser: it predicts, follows the person's changes, says what is wrong, fits a phone."""
+"""The demo page of a table model in a real browser: it predicts, follows the person's changes, says what is wrong."""
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .pages import SCREENS, assert_every_field_has_a_label, assert_it_fits, take_screenshot, watched_page
+from .pages import watched_page
 from .project import Project
 from .service import Service
 
@@ -15,9 +14,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
 
 
 @pytest.fixture
-def page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The demo with its first prediction, in a window as the test wants it."""
-    with watched_page(browser, service, **getattr(request, "param", {})) as opened:
+def page(browser: Browser, service: Service) -> Iterator[Page]:
+    """The demo with its first prediction."""
+    with watched_page(browser, service) as opened:
         expect(opened.locator("#prediction")).to_contain_text(re.compile(r"\d"))
         yield opened
 
@@ -69,37 +68,3 @@ def test_an_error_is_said_and_goes_away(page: Page, trained: Project) -> None:
     expect(message).to_contain_text(name)
     field.fill(original)
     expect(message).to_be_hidden()
-
-
-@pytest.mark.parametrize("page", SCREENS.values(), ids=SCREENS, indirect=True)
-def test_it_fits_the_screen_and_follows_the_colour_scheme(page: Page) -> None:
-    assert_it_fits(page)
-
-
-def test_every_field_has_a_label(page: Page) -> None:
-    assert_every_field_has_a_label(page)
-
-
-def test_a_screenshot_for_the_documents(page: Page, stage: str) -> None:
-    take_screenshot(page, stage)
-
-
-def test_without_a_model_the_page_says_so(browser: Browser, owned: Project) -> None:
-    shutil.rmtree(owned.champion)
-    with owned.serve() as empty:
-        page = browser.new_page()
-        page.goto(empty.url)
-        expect(page.locator("#message")).to_contain_text("No model")
-        page.close()
-
-
-def test_with_a_key_the_page_asks_for_it(browser: Browser, owned: Project) -> None:
-    with owned.serve(API_KEY="secret") as keyed:
-        page = browser.new_page()
-        page.goto(keyed.url)
-        expect(page.locator("#message")).to_be_visible()
-        page.get_by_label("API key").fill("secret")
-        page.get_by_label("API key").press("Tab")
-        expect(page.locator("#message")).to_be_hidden()
-        expect(page.locator("#drivers > li").first).to_be_visible()
-        page.close()

@@ -48,7 +48,7 @@ chances = np.exp(logits / card["temperature"])
 chances /= chances.sum(1, keepdims=True)
 with np.load("data/baselines.npz") as named:
     baselines = {{name: float(np.mean(named[name] == test.labels)) for name in named.files}}
-native = logits_of(trained_model(load_params(), parts["train"]), as_tensor(test.images), torch.device("cpu")).numpy()
+native = logits_of(trained_model(load_params(), test), as_tensor(test.images), torch.device("cpu")).numpy()
 
 # The service's own way: an image file, decoded.
 predictor = Predictor.load(Path("models/champion"))

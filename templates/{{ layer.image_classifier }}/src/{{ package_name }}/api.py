@@ -21,7 +21,7 @@ from starlette.datastructures import UploadFile
 from .images import ImageError
 from .observed import Observer
 from .predict import Explanation, Prediction, Predictor
-from .routes import REFUSALS, DirectRoute, ask_for_key, validate
+from .routes import REFUSALS, DirectRoute, ask_for_key, refused, validate
 from .service import Problem, create_service, model_of
 from .settings import Settings
 
@@ -115,8 +115,7 @@ def options_of(form_model: type[BaseModel], texts: dict[str, Any]) -> dict[str, 
     try:
         return vars(form_model.model_validate_strings(texts))
     except ValidationError as error:
-        details = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        raise RequestValidationError(details) from error
+        raise refused(error) from error
 
 
 async def read_request(

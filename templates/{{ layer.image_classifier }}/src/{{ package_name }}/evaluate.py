@@ -8,7 +8,6 @@ import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_model
@@ -58,9 +57,14 @@ def check_export(native: NDArray[np.float32], exported: NDArray[np.float32]) -> 
     return difference
 
 
-def trained_model(params: Params, train: Part) -> ImageClassifier:
-    """Read the weights of the candidate back."""
-    model = new_model(params.model, as_tensor(train.images[:2]), len(train.classes))
+def trained_model(params: Params, part: Part) -> ImageClassifier:
+    """Read the weights of the candidate back.
+
+    Args:
+        params: Which network.
+        part: Any part of the data: it tells channels and classes.
+    """
+    model = new_model(params.model, as_tensor(part.images[:2]), len(part.classes))
     load_model(model, CANDIDATE / "weights.safetensors")
     return model.eval()
 
@@ -81,37 +85,23 @@ def one_of_each(truth: Labels, classes: int) -> NDArray[np.int64]:
     return np.array([int(np.argmax(truth == label)) for label in range(classes)])
 
 
-def judged(params: Params, test: Part, logits: NDArray[np.float32], temperature: float) -> dict[str, Any]:
-    """Return all figures but those about the export and robustness."""
+def judged(params: Params, test: Part, predicted: Floats) -> dict[str, Any]:
+    """Return the metrics of the network and of the baselines, with intervals."""
     seed, samples = params.evaluate.seed, params.evaluate.bootstrap_samples
-    predicted = probabilities(logits, temperature)
     with np.load(BASELINES) as named:
         baselines = {
             name: with_intervals(CLASS_METRICS, test.labels, one_hot(named[name], len(test.classes)), samples, seed)
             for name in named.files
         }
-    reliable = {"before": probabilities(logits, 1.0), "after": predicted}
     return {
         "rows": len(test.labels),
         "model": with_intervals(METRICS, test.labels, predicted, samples, seed),
         "baselines": baselines,
-        "calibration_error": {
-            name: calibration_error(reliability(test.labels, each)) for name, each in reliable.items()
-        },
-        "temperature": temperature,
     }
 
 
-def draw(
-    test: Part, logits: NDArray[np.float32], temperature: float, model: ImageClassifier, strengths: pd.DataFrame
-) -> None:
-    """Draw every picture."""
-    predicted = probabilities(logits, temperature)
-    tables = {"before": probabilities(logits, 1.0), "after": predicted}
-    plots.reliability({name: reliability(test.labels, each) for name, each in tables.items()})
-    plots.confusion(confusion(test.labels, predicted.argmax(axis=1), len(test.classes)), test.classes)
-    plots.robustness(strengths)
-    plots.training(json.loads((REPORTS / "training.json").read_text(encoding="utf-8"))["epochs"])
+def draw_images(test: Part, predicted: Floats, model: ImageClassifier) -> None:
+    """Draw the pictures that show test images: mistakes, and where the network looks."""
     plots.mistakes(test, predicted, worst_mistakes(test.labels, predicted))
     shown = one_of_each(test.labels, len(test.classes))
     images = as_tensor(test.images[shown])
@@ -125,23 +115,33 @@ def main() -> None:
     test = load_part("test")
     predictor = Predictor.load(CANDIDATE, threads=0)
     temperature = predictor.card.temperature
-    model = trained_model(params, load_part("train"))
+    model = trained_model(params, test)
     logits = predictor.logits(test.images)
+    predicted = probabilities(logits, temperature)
     native = logits_of(model, as_tensor(test.images[:COMPARED]), torch.device("cpu")).numpy()
     difference = check_export(native, logits[:COMPARED])
 
-    results = judged(params, test, logits, temperature)
+    reliable = {
+        name: reliability(test.labels, each)
+        for name, each in {"before": probabilities(logits, 1.0), "after": predicted}.items()
+    }
+    counts = confusion(test.labels, predicted.argmax(axis=1), len(test.classes))
+    results = judged(params, test, predicted)
+    results["calibration_error"] = {name: calibration_error(each) for name, each in reliable.items()}
+    results["temperature"] = temperature
     results["export"] = {"largest_difference": difference, "tolerance": TOLERANCE}
     some, truth = test.images[:DISTURBED], test.labels[:DISTURBED]
     strengths = robustness(some, lambda images: accuracy(truth, predictor.probabilities(images)), params.evaluate.seed)
-    decided = logits.argmax(axis=1)
-    table = per_class(confusion(test.labels, decided, len(test.classes)), test.classes)
 
     REPORTS.mkdir(exist_ok=True)
     (REPORTS / "metrics.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    table.to_csv(REPORTS / "per_class.csv", index=False, float_format="%.6g")
+    per_class(counts, test.classes).to_csv(REPORTS / "per_class.csv", index=False, float_format="%.6g")
     strengths.to_csv(REPORTS / "robustness.csv", index=False, float_format="%.6g")
-    draw(test, logits, temperature, model, strengths)
+    plots.reliability(reliable)
+    plots.confusion(counts, test.classes)
+    plots.robustness(strengths)
+    plots.training(json.loads((REPORTS / "training.json").read_text(encoding="utf-8"))["epochs"])
+    draw_images(test, predicted, model)
 
     with tracking.run(predictor.card.origin["run_id"]) as mlflow:
         mlflow.log_metrics({f"test_{name}": result["value"] for name, result in results["model"].items()})

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from .dataset import Labels
 from .idx import idx_files, read_idx
 from .images import ImageError, Pixels, read_image, scaled
 from .params import DataSection
 from .source import CLASSES
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
-
-Labels = NDArray[np.int64]
 
 
 class DataError(ValueError):

@@ -175,11 +175,16 @@ def log_model(mlflow: Any, graph: bytes, images: Pixels) -> str:
     return str(logged.model_uri)
 
 
+def weights_of(model: nn.Module) -> int:
+    """Count the weights of a network."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def start_record(mlflow: Any, params: Params, train: Part, accelerator: Accelerator, model: nn.Module) -> str:
     """Write into the run what is trained on what and where; returns the run's identifier."""
     mlflow.set_tags({"data_md5": tracking.data_hash(params.data.path), "git_commit": tracking.git_commit()})
     mlflow.set_tags(describe(accelerator))
-    weights = sum(parameter.numel() for parameter in model.parameters())
+    weights = weights_of(model)
     mlflow.log_params({**params.model.model_dump(), **params.train.model_dump(), "weights": weights})
     mlflow.log_params({f"augment_{name}": value for name, value in params.augment.model_dump().items()})
     print(f"{weights:,} weights, {len(train.labels):,} images of {len(train.classes)} classes, on {accelerator.device}")
@@ -221,7 +226,7 @@ def finish(
     training = {
         "best_epoch": progress.best_epoch,
         "temperature": card.temperature,
-        "weights": sum(parameter.numel() for parameter in model.parameters()),
+        "weights": weights_of(model),
         "epochs": progress.history,
     }
     (REPORTS / "training.json").write_text(json.dumps(training, indent=2) + "\n", encoding="utf-8")

@@ -36,8 +36,12 @@ def validate(model: type[BaseModel], body: bytes) -> Any:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        details = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        raise RequestValidationError(details) from error
+        raise refused(error) from error
+
+
+def refused(error: ValidationError) -> RequestValidationError:
+    """Turn an error of a request model into the one that FastAPI answers with 422."""
+    return RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in error.errors()])
 
 
 def ask_for_key(schema: dict[str, Any], paths: Iterable[str]) -> None:
