@@ -169,7 +169,7 @@ def test_a_second_run_does_nothing(owned: Project) -> None:
     [
         ({"promotion.minimum_improvement": 0.5}, {"promote"}),
         ({"evaluate.seed": 1}, {"evaluate"}),
-        ({"augment.shift": 1}, {"train"}),
+        ({"augment.shift": 2}, {"train"}),
         ({"train.seed": 1}, {"train"}),
         ({"train.launcher": "torchrun --standalone --nproc-per-node 2"}, {"train"}),
         ({"split.seed": 1}, {"prepare"}),
