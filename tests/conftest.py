@@ -34,6 +34,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A trained project serves all tests of its stage: who came back to a stage later would train it again.
     """
     items.sort(key=cost)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+def group(item: pytest.Item) -> str:
+    """Return the name of the tests that one of several processes runs together: they share what is costly to make."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    if item.get_closest_marker("slow") is not None and "stage" in parameters:
+        return str(parameters["stage"])
+    answers = parameters.get("answers")
+    return f"{item.path.stem} {json.dumps(answers)}" if answers else item.path.stem
 
 
 def cost(item: pytest.Item) -> tuple[int, int, bool]:
