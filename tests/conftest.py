@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contract import DEFAULT_STAGE, ROOT, STAGES
@@ -38,12 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
+def parameter(item: pytest.Item, name: str) -> Any:
+    """Return the value that a test is parametrised with under a name; None if it is not."""
+    return item.callspec.params.get(name) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+
+
 def group(item: pytest.Item) -> str:
-    """Return the name of the tests that one of several processes runs together: they share what is costly to make."""
-    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    if item.get_closest_marker("slow") is not None and "stage" in parameters:
-        return str(parameters["stage"])
-    answers = parameters.get("answers")
+    """Return the name of the quick tests that one process runs together: they share projects that were rendered."""
+    answers = parameter(item, "answers")
     return f"{item.path.stem} {json.dumps(answers)}" if answers else item.path.stem
 
 
@@ -52,9 +55,7 @@ def cost(item: pytest.Item) -> tuple[int, int, bool]:
     docker = item.get_closest_marker("docker") is not None
     if not docker and item.get_closest_marker("slow") is None:
         return 0, 0, False
-    stage = (
-        item.callspec.params.get("stage") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
-    )
+    stage = parameter(item, "stage")
     return (1, 0, docker) if stage is None else (2, list(STAGES).index(stage), docker)
 
 

@@ -72,9 +72,6 @@ def variables(uv: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     mine |= {"HOME": str(home), "UV_CACHE_DIR": cache, "DVC_SITE_CACHE_DIR": str(home / "dvc")}
     # PyTorch's types take half a minute to read: once for all copies of a project.
     mine["MYPY_CACHE_DIR"] = str(home / "mypy")
-    # Several processes that each compute on all cores wait for each other more than they compute.
-    share = (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    mine["OMP_NUM_THREADS"] = str(max(1, share))
     if "PIP_FIND_LINKS" in os.environ:  # uv does not read pip's settings
         mine.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
     if "UV_FIND_LINKS" in mine:  # wheels that lie here stand in for PyTorch's own index
