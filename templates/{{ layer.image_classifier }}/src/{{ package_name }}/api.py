@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import pydantic_core
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,7 +20,7 @@ from starlette.datastructures import UploadFile
 from .images import ImageError
 from .observed import Observer
 from .predict import Explanation, Prediction, Predictor
-from .routes import REFUSALS, DirectRoute, ask_for_key, refused, validate
+from .routes import REFUSALS, DirectRoute, ask_for_key, refusal, refused, validate
 from .service import Problem, create_service, model_of
 from .settings import Settings
 
@@ -103,11 +102,6 @@ class ImageModel:
         answer = work(image, **options)
         self.observer.observe(answer)
         return answer
-
-
-def refusal(field: str, message: str) -> RequestValidationError:
-    """Return the error that FastAPI answers with 422, about one field."""
-    return RequestValidationError([{"type": "value_error", "loc": ("body", field), "msg": message}])
 
 
 def options_of(form_model: type[BaseModel], texts: dict[str, Any]) -> dict[str, Any]:

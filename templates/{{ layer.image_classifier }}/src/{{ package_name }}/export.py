@@ -50,4 +50,4 @@ def export_onnx(model: ImageClassifier, images: Tensor) -> bytes:
     Returns:
         The serialised graph.
     """
-    return export_graph(Served(model).eval(), images, "images", ["logits", "maps"])
+    return export_graph(Served(model).eval(), {"images": images}, ["logits", "maps"], {"images": {0: "rows"}})

@@ -272,8 +272,8 @@ def main() -> None:
         progress = fit(
             accelerator,
             model,
-            optimizer,
-            schedule,
+            [optimizer],
+            [schedule],
             task,
             epochs=params.train.epochs,
             patience=params.train.patience,

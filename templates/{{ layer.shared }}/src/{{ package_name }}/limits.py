@@ -81,10 +81,10 @@ class RequestGuard:
     def _refuse(self, scope: Scope) -> tuple[int, str, Mapping[str, str]] | None:
         """Return status, reason and headers of a refusal, or None where the request may pass."""
         headers = dict(scope["headers"])
-        if self.api_key is not None and not secrets.compare_digest(headers.get(b"x-api-key", b""), self.api_key):
+        if self.api_key is not None and not secrets.compare_digest(key_in(headers), self.api_key):
             return (
                 401,
-                "The header X-API-Key is missing or wrong.",
+                "The header X-API-Key (or Authorization: Bearer) is missing or wrong.",
                 {"WWW-Authenticate": "APIKey"},
             )
         if self.active > self.max_concurrent:
@@ -110,6 +110,12 @@ class RequestGuard:
 
     def _too_large(self) -> str:
         return f"The request body is larger than {self.max_body_bytes} bytes."
+
+
+def key_in(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the API key of a request: in a header of its own, or where OpenAI's clients put it."""
+    kind, _, token = headers.get(b"authorization", b"").partition(b" ")
+    return headers.get(b"x-api-key", token if kind.lower() == b"bearer" else b"")
 
 
 async def _answer(send: Send, status: int, detail: str, headers: Mapping[str, str]) -> None:

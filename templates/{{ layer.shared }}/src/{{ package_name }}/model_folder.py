@@ -35,6 +35,11 @@ class ModelCard(BaseModel):
         """Name of the file with the ONNX graph, beside model.json."""
         return f"model-{self.version}.onnx"
 
+    @property
+    def files(self) -> list[str]:
+        """Names of all files beside model.json that the model needs; each name holds a checksum."""
+        return [self.graph_file]
+
 
 CardT = TypeVar("CardT", bound=ModelCard)
 
@@ -65,22 +70,25 @@ def read_folder(folder: Path, card_type: type[CardT]) -> tuple[bytes, CardT]:
 def install(card: ModelCard, source: Path, champion: Path, request: Any) -> None:
     """Put a model in the champion's place, complete or not at all.
 
-    The graph is copied under its own name first. Then model.json, which names the graph, is replaced in one atomic
+    Its files are copied under their own names first. Then model.json, which names them, is replaced in one atomic
     step: a service that starts at any moment finds the old model or the new one.
 
     Args:
         card: The card of the model, with its results.
-        source: The folder with its graph.
+        source: The folder with its files.
         champion: The folder that the service reads.
         request: A body for the service, which example.json shall hold.
     """
     champion.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source / card.graph_file, champion / card.graph_file)
+    for name in card.files:
+        shutil.copyfile(source / name, champion / name)
     write_atomically(champion / "example.json", json.dumps(request, indent=2) + "\n")
     write_atomically(champion / "model.json", card.model_dump_json(indent=2) + "\n")
-    for old in champion.glob("model-*.onnx"):
-        if old.name != card.graph_file:
-            old.unlink()
+    for name in card.files:
+        kind = f"{name.partition('-')[0]}-*{Path(name).suffix}"
+        for old in champion.glob(kind):
+            if old.name not in card.files:
+                old.unlink()
 
 
 def write_atomically(path: Path, text: str) -> None:

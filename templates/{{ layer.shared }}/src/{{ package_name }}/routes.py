@@ -44,6 +44,11 @@ def refused(error: ValidationError) -> RequestValidationError:
     return RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in error.errors()])
 
 
+def refusal(field: str, message: str) -> RequestValidationError:
+    """Return the error that FastAPI answers with 422, about one field."""
+    return RequestValidationError([{"type": "value_error", "loc": ("body", field), "msg": message}])
+
+
 def ask_for_key(schema: dict[str, Any], paths: Iterable[str]) -> None:
     """Say in an OpenAPI schema that `POST` to these paths needs the API key, so that /docs asks for it."""
     key = {"type": "apiKey", "in": "header", "name": "X-API-Key"}

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -31,6 +31,15 @@ class ServedModel(Protocol):
     @property
     def info(self) -> dict[str, Any]:
         """What `GET /model` answers: name, version, metrics, data and code version."""
+        ...
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A model that runs something of its own, which ends with the service."""
+
+    def close(self) -> None:
+        """End it."""
         ...
 
 
@@ -68,6 +77,8 @@ def create_service(
         except (OSError, ValueError) as error:
             logger.error("no model: %s (train one with `uv run poe train`)", error)
         yield
+        if isinstance(app.state.model, Closable):
+            app.state.model.close()
 
     package = metadata(__package__)
     app = FastAPI(

@@ -1,11 +1,13 @@
 """The training loop: epochs of steps, a look at the validation part, a checkpoint, and a stop when nothing improves.
 
+An epoch is what lies between two looks: once through the data, or some steps where the data are too many for that.
+
 It knows neither images nor texts: a `Task` gives batches and losses. `train.py` builds the task and calls `fit`.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -68,35 +70,37 @@ class Progress:
 def fit(
     accelerator: Accelerator,
     model: nn.Module,
-    optimizer: Optimizer,
-    schedule: LRScheduler,
+    optimizers: Sequence[Optimizer],
+    schedules: Sequence[LRScheduler],
     task: Task,
     *,
     epochs: int,
     patience: int,
     checkpoints: Checkpoints,
     report: Report,
+    clip: float | None = None,
 ) -> Progress:
     """Train until the last epoch, or until the validation loss has not improved for some; the best weights stay.
 
     Args:
         accelerator: Where training runs.
         model: Changed in place.
-        optimizer: Of the model's parameters.
-        schedule: Stepped after each batch.
+        optimizers: Each of some of the model's parameters.
+        schedules: Of the optimisers' learning rates; stepped after each batch. The first one's is reported.
         task: Batches, loss and validation.
         epochs: At most.
         patience: Epochs without an improvement after which to stop.
         checkpoints: What was left by an earlier, killed run is gone on from.
         report: Called by the main process with the figures of each epoch.
+        clip: Largest norm of the gradient of all parameters together; a larger one is scaled down.
 
     Raises:
         SystemExit: If the loss is no longer a number.
     """
     bare = model
-    model, optimizer = accelerator.prepare(model, optimizer)
+    model, *optimizers = accelerator.prepare(model, *optimizers)
     progress = Progress()
-    accelerator.register_for_checkpointing(schedule, progress)
+    accelerator.register_for_checkpointing(*schedules, progress)
     newest = checkpoints.newest()
     if newest is not None:
         accelerator.load_state(str(newest))
@@ -106,11 +110,12 @@ def fit(
             accelerator.print(f"No improvement since epoch {progress.best_epoch}: stopped early")
             break
         started = time.perf_counter()
-        mean_loss = train_epoch(accelerator, model, optimizer, schedule, task, f"epoch {epoch}/{epochs}", epoch)
+        title = f"epoch {epoch}/{epochs}"
+        mean_loss = train_epoch(accelerator, model, optimizers, schedules, task, title, epoch, clip)
         seconds = time.perf_counter() - started
         found = task.validate(bare)
         figures: dict[str, float] = {"epoch": epoch, "train_loss": mean_loss}
-        figures["learning_rate"] = float(schedule.get_last_lr()[0])
+        figures["learning_rate"] = float(schedules[0].get_last_lr()[0])
         figures |= {f"validation_{name}": value for name, value in found.items()}
         figures["epoch_seconds"] = seconds
         progress.history.append(figures)
@@ -129,11 +134,12 @@ def fit(
 def train_epoch(
     accelerator: Accelerator,
     model: nn.Module,
-    optimizer: Optimizer,
-    schedule: LRScheduler,
+    optimizers: Sequence[Optimizer],
+    schedules: Sequence[LRScheduler],
     task: Task,
     title: str,
     epoch: int,
+    clip: float | None,
 ) -> float:
     """Take one step for each batch and return the mean loss.
 
@@ -146,11 +152,16 @@ def train_epoch(
     hidden = None if accelerator.is_local_main_process else True
     bar = tqdm(task.batches(epoch), desc=title, total=task.steps, leave=False, disable=hidden)
     for batch in bar:
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
         loss = task.loss(model, batch)
         accelerator.backward(loss)
-        optimizer.step()
-        schedule.step()
+        if clip is not None:
+            accelerator.clip_grad_norm_(model.parameters(), clip)
+        for optimizer in optimizers:
+            optimizer.step()
+        for schedule in schedules:
+            schedule.step()
         total += loss.detach()
     mean = accelerator.reduce(total / task.steps, reduction="mean")
     if not torch.isfinite(mean):

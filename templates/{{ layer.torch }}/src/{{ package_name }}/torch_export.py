@@ -4,20 +4,24 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Mapping
 
 import onnx
 import torch
 from torch import Tensor, nn
 
 
-def export_graph(module: nn.Module, example: Tensor, input_name: str, output_names: list[str]) -> bytes:
-    """Convert a module with one input whose first dimension may have any length.
+def export_graph(
+    module: nn.Module, examples: Mapping[str, Tensor], output_names: list[str], lengths: Mapping[str, Mapping[int, str]]
+) -> bytes:
+    """Convert a module.
 
     Args:
         module: In evaluation mode; its forward returns a tensor, or a tuple of as many tensors as there are names.
-        example: An input, with two rows or more (PyTorch takes one row for a constant).
-        input_name: Name of the graph's input.
+        examples: An input for each name, in the order of the forward's arguments. A dimension whose length may vary is
+            two or longer (PyTorch takes one for a constant).
         output_names: Names of the graph's outputs.
+        lengths: For each input the dimensions whose length may vary, each with a name for it.
 
     Returns:
         The serialised graph.
@@ -29,11 +33,14 @@ def export_graph(module: nn.Module, example: Tensor, input_name: str, output_nam
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module,
-            (example,),
+            tuple(examples.values()),
             dynamo=True,
-            input_names=[input_name],
+            input_names=list(examples),
             output_names=output_names,
-            dynamic_shapes=({0: torch.export.Dim("rows")},),
+            dynamic_shapes=tuple(
+                {place: torch.export.Dim(length) for place, length in lengths.get(name, {}).items()}
+                for name in examples
+            ),
         )
     if program is None:
         raise RuntimeError("the exporter returned no graph")
