@@ -32,6 +32,7 @@ PREREQUISITES = {
     "data_remote_url": {"data_remote": "s3"},
     "mlflow_uri": {"mlflow_backend": "server"},
     "torch_build": {"stage": "image_classifier"},
+    "approach": {"stage": "text_generation"},
 }
 
 # Every two choices of two different questions occur together in one of these.

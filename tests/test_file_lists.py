@@ -1,6 +1,7 @@
 """The exact files of every project, as listed in `tests/expected/`.
 
-`<stage>.txt` has the files of a stage with the plainest answers; `optional.txt` what each other choice adds.
+`<stage>.txt` has the files of a stage with the plainest answers; `optional.txt` what each other choice adds, where its
+question is asked.
 Rewrite the lists after adding or removing a template file, then read the difference before committing it:
 
     uv run pytest tests/test_file_lists.py --rewrite-expected && git diff tests/expected
@@ -9,7 +10,7 @@ Rewrite the lists after adding or removing a template file, then read the differ
 from collections.abc import Callable
 
 import pytest
-from contract import CHOICES, EXPECTED, LONGEST_PACKAGE_NAME, PAIRWISE, QUESTIONS, STAGES, combinations, label
+from contract import CHOICES, EXPECTED, LONGEST_PACKAGE_NAME, PAIRWISE, QUESTIONS, STAGES, combinations, is_asked, label
 from repository import project_files
 
 # No licence, no CI; where there is no such choice, the default.
@@ -36,10 +37,10 @@ def rewrite(request: pytest.FixtureRequest, files_of) -> None:
         return
     for stage in STAGES:
         (EXPECTED / f"{stage}.txt").write_text("\n".join(sorted(files_of(stage=stage))) + "\n", "utf-8", newline="\n")
-    stage = next(iter(STAGES))
     lines = [
         f"{question}={choice} {path}\n"
         for question in PLAINEST
+        for stage in [next(stage for stage in STAGES if is_asked(question, {"stage": stage}))]
         for choice in CHOICES[question]
         for path in sorted(files_of(stage=stage, **{question: choice}) - files_of(stage=stage))
     ]
@@ -48,9 +49,8 @@ def rewrite(request: pytest.FixtureRequest, files_of) -> None:
 
 def expected(answers: dict[str, str]) -> set[str]:
     optional = [line.split(maxsplit=1) for line in OPTIONAL.read_text("utf-8").splitlines()]
-    added = {
-        path for condition, path in optional if condition in {f"{name}={value}" for name, value in answers.items()}
-    }
+    given = {f"{name}={value}" for name, value in answers.items() if name == "stage" or is_asked(name, answers)}
+    added = {path for condition, path in optional if condition in given}
     return set((EXPECTED / f"{answers['stage']}.txt").read_text("utf-8").splitlines()) | added
 
 

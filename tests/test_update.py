@@ -70,7 +70,7 @@ def newer_template(template, tmp_path_factory) -> Path:
     shutil.copytree(template, newer)
     prepend(newer / SHARED / SHARED_FILE, "# theirs")
     prepend(newer / STAGE / STAGE_FILE, "# theirs")
-    replace_first_line(newer / SHARED / DISPUTED_FILE, "# their line")
+    replace_first_line(newer / SHARED / f"{DISPUTED_FILE}.jinja", "# their line")
     prepend(newer / SHARED / DELETED_FILE, "# theirs")
     (newer / SHARED / "new_file.txt").write_text("theirs\n", "utf-8")
     if (newer / STAGE / "schema.yaml").exists():
