@@ -72,6 +72,9 @@ def variables(uv: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     mine |= {"HOME": str(home), "UV_CACHE_DIR": cache, "DVC_SITE_CACHE_DIR": str(home / "dvc")}
     # PyTorch's types take half a minute to read: once for all copies of a project.
     mine["MYPY_CACHE_DIR"] = str(home / "mypy")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Another stage trains at the same time: threads that wait for each other on shared cores are many times slower.
+        mine["OMP_NUM_THREADS"] = "1"
     if "PIP_FIND_LINKS" in os.environ:  # uv does not read pip's settings
         mine.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
     if "UV_FIND_LINKS" in mine:  # wheels that lie here stand in for PyTorch's own index

