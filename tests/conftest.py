@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite-expected", action="store_true", help="rewrite the file lists in tests/expected/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """Cheapest tests first: seconds, then minutes, then stage by stage, each with its image at the end.
 
-    A trained project serves all tests of its stage: who came back to a stage later would train it again.
+    A trained project serves all tests of its stage: who came back to a stage later would train it again. The groups are
+    set before xdist reads them, and the order after pytest has set its own.
     """
-    items.sort(key=cost)
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
+    yield
+    items.sort(key=cost)
 
 
 def parameter(item: pytest.Item, name: str) -> Any:
@@ -45,7 +48,10 @@ def parameter(item: pytest.Item, name: str) -> Any:
 
 
 def group(item: pytest.Item) -> str:
-    """Return the name of the quick tests that one process runs together: they share projects that were rendered."""
+    """Return the name of the tests that one process runs together: they share a trained project, or rendered ones."""
+    _, stage, _ = cost(item)
+    if stage:
+        return parameter(item, "stage")
     answers = parameter(item, "answers")
     return f"{item.path.stem} {json.dumps(answers)}" if answers else item.path.stem
 
@@ -56,7 +62,7 @@ def cost(item: pytest.Item) -> tuple[int, int, bool]:
     if not docker and item.get_closest_marker("slow") is None:
         return 0, 0, False
     stage = parameter(item, "stage")
-    return (1, 0, docker) if stage is None else (2, list(STAGES).index(stage), docker)
+    return (1, 0, docker) if stage is None else (2, 1 + list(STAGES).index(stage), docker)
 
 
 @pytest.fixture(scope="session", autouse=True)
