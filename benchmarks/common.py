@@ -62,6 +62,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def python(project: Path, *arguments: str | Path) -> str:
+    """Run Python in the project's environment and return what it printed."""
+    return call(["uv", "run", "--no-sync", "python", *arguments], cwd=project)
+
+
+def change(project: Path, **changes: str) -> None:
+    """Set parameters, addressed by the names that are unique in params.yaml."""
+    path = project / "params.yaml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for place, line in enumerate(lines):
+        name = line.strip().partition(":")[0]
+        if name in changes:
+            lines[place] = f"{line.partition(':')[0]}: {changes[name]}"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def fresh_folder(name: str) -> Path:
     """Return an empty folder below build/benchmarks."""
     folder = RESULTS / name

@@ -23,7 +23,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import call, environment, free_port, fresh_folder, installed_project, median, publish, table, verdict
+from common import (
+    call,
+    change,
+    environment,
+    free_port,
+    fresh_folder,
+    installed_project,
+    median,
+    publish,
+    python,
+    table,
+    verdict,
+)
 from load import Connection, memory_mb, post, throughput, wait_for_answer
 
 STAGE, PACKAGE = "image_classifier", "clothes_classifier"
@@ -48,22 +60,6 @@ test = load_part("test")
 named = Predictor.load(Path("models/candidate"), 0).logits(test.images).argmax(1)
 print(json.dumps(float(np.mean(named == test.labels))))
 """
-
-
-def python(project: Path, *arguments: str | Path) -> str:
-    """Run Python in the project's environment and return what it printed."""
-    return call(["uv", "run", "--no-sync", "python", *arguments], cwd=project)
-
-
-def change(project: Path, **changes: str) -> None:
-    """Set parameters, addressed by the names that are unique in params.yaml."""
-    path = project / "params.yaml"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for place, line in enumerate(lines):
-        name = line.strip().partition(":")[0]
-        if name in changes:
-            lines[place] = f"{line.partition(':')[0]}: {changes[name]}"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def train(project: Path) -> dict[str, float]:
