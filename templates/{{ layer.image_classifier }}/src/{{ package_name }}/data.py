@@ -5,8 +5,9 @@ Reads params.yaml (`data`); writes the folder `data.path` if it is not there. Ru
 
 from pathlib import Path
 
+from .debian import SourceError
 from .params import DataSection, load_params
-from .source import SourceError, fetch_fashion_mnist
+from .source import fetch_fashion_mnist
 
 
 def fetch(params: DataSection) -> None:

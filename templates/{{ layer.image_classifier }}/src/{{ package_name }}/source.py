@@ -7,10 +7,10 @@ https://arxiv.org/abs/1708.07747), MIT licence.
 import gzip
 import hashlib
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
+from .debian import SourceError, content_of
 from .download import download
 
 CLASSES = [
@@ -24,10 +24,6 @@ CHECKSUMS = {
     "t10k-images-idx3-ubyte.gz": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte.gz": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
-
-
-class SourceError(ValueError):
-    """No source has it; the message says what was tried and how to get it by hand."""
 
 
 def fetch_fashion_mnist(folder: Path, url: str) -> None:
@@ -82,27 +78,10 @@ def from_package(folder: Path) -> None:
         OSError: If apt-get or dpkg-deb fails.
         SourceError: If this is another system.
     """
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise SourceError("only on Debian and Ubuntu")
-    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-        run("apt-get", "download", PACKAGE, cwd=place)
-        package = next(Path(place).glob("*.deb"))
-        run("dpkg-deb", "--extract", package.name, "content", cwd=place)
-        found = Path(place) / "content" / "usr" / "share" / "datasets" / "fashion-mnist"
+    with content_of(PACKAGE, folder.parent) as content:
+        found = content / "usr" / "share" / "datasets" / "fashion-mnist"
         for name in CHECKSUMS:
             shutil.copyfile(found / name, folder / name)
-
-
-def run(*command: str, cwd: str) -> None:
-    """Run a command.
-
-    Raises:
-        OSError: If it fails; the message is the last thing it said.
-    """
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise OSError(f"{command[0]}: {said[-1]}")
 
 
 def check(folder: Path) -> None:
