@@ -7,6 +7,7 @@ this module, so only pydantic is needed here.
 import hashlib
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -88,7 +89,8 @@ def install(card: ModelCard, source: Path, champion: Path, request: Any) -> None
         kind = f"{name.partition('-')[0]}-*{Path(name).suffix}"
         for old in champion.glob(kind):
             if old.name not in card.files:
-                old.unlink()
+                with suppress(PermissionError):  # on Windows, while a service still reads it
+                    old.unlink()
 
 
 def write_atomically(path: Path, text: str) -> None:
