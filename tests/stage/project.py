@@ -43,17 +43,25 @@ QUICK = {
         "evaluate.sample_tokens": 40,
         "evaluate.bootstrap_samples": 100,
     },
+    "rag": {"data.include": ["faq/*"], "evaluate.answers": 2, "evaluate.bootstrap_samples": 100},
 }
 # Where all of the data take too long for a test, the first run is one on a part of them: 1000 training and 1000 test
-# images of each class, for as many epochs as beat the baselines beyond doubt; 80 addresses, for two to three minutes.
+# images of each class, for as many epochs as beat the baselines beyond doubt; 80 addresses, for two to three minutes;
+# half of the documents, whose embedding takes a minute.
 FIRST_RUN: dict[str, dict[str, Any]] = {
     "image_classifier": {"data.per_class": 1000, "model.width": 32, "train.epochs": 4},
     "text_generation": {"data.documents": 80, "model.width": 128, "model.layers": 2, "train.rounds": 4},
+    "rag": {"data.include": ["faq/*", "tutorial/*"], "evaluate.answers": 10},
 }
 # The version of the PyTorch wheels that a machine without PyTorch's own index may have.
 HELD_TORCH = "torch==2.13.0"
 # A longer table is thinned out to about so many rows for such a run.
 QUICK_ROWS = 12_000
+
+
+def comparable(answer: Any) -> Any:
+    """An answer without what differs from call to call: how long it took."""
+    return {key: value for key, value in answer.items() if key != "timings"}
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,10 @@ class Project:
     def example(self) -> Any:
         """Request body that travels with the model."""
         return self.read_json("models/champion/example.json")
+
+    def memory_limit(self) -> str:
+        """How much memory compose.yaml grants the service."""
+        return str(self.read_yaml("compose.yaml")["services"]["service"]["mem_limit"])
 
     def settings(self, extra: dict[str, str] | None = None) -> dict[str, str]:
         """Return the environment variables of a command: the environment on PATH, and this copy's package first."""

@@ -18,6 +18,7 @@ ANSWER = {
     "feature_classification": "#drivers > li",
     "image_classifier": "#classes > li",
     "text_generation": "#next > li",
+    "rag": "#passages > details",
 }
 
 
