@@ -119,6 +119,26 @@ def test_answers_are_checked(report: Any) -> None:
     assert 0 < answers["seconds"]["retrieval"]["p50"] <= answers["seconds"]["total"]["p50"]
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "test"),
+    [
+        ({"answers": {"citations_correct": 0.9}}, "test_citations_hold"),
+        ({"answers": {"refused_unanswerable": 0.5}}, "test_refusals_are_the_right_ones"),
+        ({"model": {"recall_at_5": {"value": 0.5}}}, "test_the_search_is_no_worse"),
+        ({"model": {"ndcg_at_10": {"value": 0.6}}}, "test_the_chosen_search_holds"),
+    ],
+)
+def test_spoiled_results_do_not_pass_the_gate(owned: Project, report: Any, spoiled: Any, test: str) -> None:
+    (section, values), *_ = spoiled.items()
+    metrics = report | {section: report[section] | values}
+    (owned.path / "reports" / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    done = owned.run("pytest", "-q", "tests/test_results.py", check=False)
+    assert done.returncode != 0
+    assert test in done.stdout
+    (owned.path / "reports" / "metrics.json").write_text(json.dumps(report), encoding="utf-8")
+    assert "4 passed" in owned.run("pytest", "-q", "tests/test_results.py").stdout
+
+
 def test_traces_prompts_and_model_are_in_mlflow(owned: Project) -> None:
     found = owned.python(f"""
 import json, mlflow
