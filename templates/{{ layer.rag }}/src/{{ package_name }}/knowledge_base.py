@@ -84,11 +84,11 @@ def version_of(card: Card) -> str:
 
 
 class Passages(Sequence[Chunk]):
-    """The passages of a file; one stays on disk until it is asked for."""
+    """The passages of a file; one is parsed when it is asked for, so that opening takes no longer with many."""
 
     def __init__(self, path: Path, places: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         self.places = places
-        self.content: Any = np.memmap(path, dtype=np.uint8, mode="r") if path.stat().st_size else b""
+        self.content = path.read_bytes()
 
     def __len__(self) -> int:
         return len(self.places) - 1
@@ -98,8 +98,7 @@ class Passages(Sequence[Chunk]):
             return [self[each] for each in range(*position.indices(len(self)))]
         if not 0 <= position < len(self):
             raise IndexError(position)
-        line = bytes(self.content[self.places[position] : self.places[position + 1]])
-        return Chunk.model_validate_json(line)
+        return Chunk.model_validate_json(self.content[self.places[position] : self.places[position + 1]])
 
 
 def build(

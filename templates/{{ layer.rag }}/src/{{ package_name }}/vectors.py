@@ -3,6 +3,7 @@
 A vector database server, for many users of one index, is in `database.py`. `knowledge_base.py` chooses.
 """
 
+import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -82,7 +83,8 @@ class HNSW:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not there")
         try:
-            index = Index.restore(str(path), view=True)
+            # Windows would not let a newer file of this name take its place.
+            index = Index.restore(str(path), view=sys.platform != "win32")
         except Exception as error:  # usearch raises errors of many kinds
             raise ValueError(f"{path} is damaged: {error}") from error
         if index is None:
