@@ -41,7 +41,8 @@ def main() -> None:
     overrides = folder / "overrides.txt"
     overrides.write_text(OVERRIDES, encoding="utf-8")
     program = environment / "bin" / "python"
-    install = ["uv", "pip", "install", "--quiet", "--python", program, "--override", overrides]
+    # Copies: nltk, which LlamaIndex brings, refuses files that are linked to a cache.
+    install = ["uv", "pip", "install", "--quiet", "--link-mode", "copy", "--python", program, "--override", overrides]
     call([*install, "-e", project, "pyyaml", *PACKAGES])
     sizes = [str(size) for size in arguments.sizes]
     quiet = {"ANONYMIZED_TELEMETRY": "False"}
