@@ -198,9 +198,7 @@ def test_only_what_changed_is_embedded_and_what_is_gone_is_not_found(quick: Proj
 @pytest.mark.parametrize(
     "moment",
     [
-        pytest.param("> python -m {package}.embed", id="at the start of embedding"),
         pytest.param("> python -m {package}.index", id="at the start of the index"),
-        pytest.param("> python -m {package}.evaluate", id="after the index"),
         pytest.param("> python -m {package}.promote", id="at the start of the promotion"),
     ],
 )
