@@ -125,7 +125,7 @@ def test_answers_are_checked(report: Any) -> None:
         ({"answers": {"citations_correct": 0.9}}, "test_citations_hold"),
         ({"answers": {"refused_unanswerable": 0.5}}, "test_refusals_are_the_right_ones"),
         ({"model": {"recall_at_5": {"value": 0.5}}}, "test_the_search_is_no_worse"),
-        ({"model": {"ndcg_at_10": {"value": 0.6}}}, "test_the_chosen_search_holds"),
+        ({"model": {"ndcg_at_10": {"value": 0.5}}}, "test_the_chosen_search_holds"),
     ],
 )
 def test_spoiled_results_do_not_pass_the_gate(owned: Project, report: Any, spoiled: Any, test: str) -> None:
