@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .ranking import TITLES
-from .wording import NOT_YET, origin_facts, read, table
+from .wording import NOT_YET, figure, origin_facts, plain, read, table
 
 SEARCHES = {
     "common words": "Counting common words (baseline)",
@@ -33,20 +33,9 @@ def sections() -> dict[str, str]:
     }
 
 
-def figure(result: dict[str, float]) -> str:
-    """Write a metric with its interval."""
-    return f"{result['value']:.3f} ({result['low']:.3f} to {result['high']:.3f})"
-
-
 def percent(value: float | None) -> str:
     """Write a share."""
     return "-" if value is None else f"{value:.0%}"
-
-
-def plain(text: str) -> str:
-    """Return a text on one line that Markdown shows as it is."""
-    one_line = " ".join(text.split())
-    return "".join(f"\\{character}" if character in "\\`*_[]<>|#~" else character for character in one_line)
 
 
 def results(metrics: dict[str, Any], quality: dict[str, Any], index: dict[str, Any], embedding: dict[str, Any]) -> str:

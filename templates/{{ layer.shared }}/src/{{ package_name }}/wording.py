@@ -19,6 +19,17 @@ def cell(result: dict[str, float]) -> str:
     return f"{number(result['value'])} ({number(result['low'])} to {number(result['high'])})"
 
 
+def figure(result: dict[str, float]) -> str:
+    """Write a metric of three digits behind the point with its interval."""
+    return f"{result['value']:.3f} ({result['low']:.3f} to {result['high']:.3f})"
+
+
+def plain(text: str) -> str:
+    """Return a text on one line that Markdown shows as it is."""
+    one_line = " ".join(text.split())
+    return "".join(f"\\{character}" if character in "\\`*_[]<>|#~" else character for character in one_line)
+
+
 def read(name: str) -> Any:
     """Read one of the pipeline's JSON files."""
     return json.loads((REPORTS / name).read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .retention import QUESTIONS
-from .wording import NOT_YET, origin_facts, read, table
+from .wording import NOT_YET, figure, origin_facts, plain, read, table
 
 TITLES = {
     "model": "**The network**",
@@ -35,17 +35,6 @@ def sections() -> dict[str, str]:
         "samples": some_samples(samples, metrics["memory"]),
         "facts": facts(metrics, quality, training, promotion),
     }
-
-
-def figure(result: dict[str, float]) -> str:
-    """Write bits per character, or a loss, with its interval."""
-    return f"{result['value']:.3f} ({result['low']:.3f} to {result['high']:.3f})"
-
-
-def plain(text: str) -> str:
-    """Return a text on one line that Markdown shows as it is."""
-    one_line = " ".join(text.split())
-    return "".join(f"\\{character}" if character in "\\`*_[]<>|#~" else character for character in one_line)
 
 
 def results(
