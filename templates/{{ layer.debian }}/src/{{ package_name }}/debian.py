@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
-class SourceError(ValueError):
-    """A source does not have it; the message says what was tried and how to get it by hand."""
+from .sources import SourceError
 
 
 @contextmanager

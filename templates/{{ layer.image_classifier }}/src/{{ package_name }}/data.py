@@ -5,9 +5,9 @@ Reads params.yaml (`data`); writes the folder `data.path` if it is not there. Ru
 
 from pathlib import Path
 
-from .debian import SourceError
 from .params import DataSection, load_params
 from .source import fetch_fashion_mnist
+from .sources import SourceError
 
 
 def fetch(params: DataSection) -> None:

