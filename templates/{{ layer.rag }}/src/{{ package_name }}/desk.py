@@ -146,14 +146,13 @@ class Desk:
         async with self.changing:
             loop = asyncio.get_running_loop()
 
-            def work() -> tuple[Added, KnowledgeBase]:
+            def work() -> tuple[Added, KnowledgeBase, bool]:
                 one = Added.of(name, content, self.base.embedder)
                 more = extended(self.base, self.added | {name: one})
                 one.save(self.settings.documents_dir)
-                return one, more
+                return one, more, name in self.added or any(chunk.document == name for chunk in self.base.passages)
 
-            replaced = name in self.added or any(chunk.document == name for chunk in self.base.passages)
-            one, more = await loop.run_in_executor(None, work)
+            one, more, replaced = await loop.run_in_executor(None, work)
             self.added[name] = one
             before = self.assistant
             self.assistant = Assistant(more, before.generator, before.note)

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from . import prompts, tracking
-from .bm25 import BM25, words_of
 from .config import CANDIDATE, REPORTS
 from .documents import CHUNKS, QUESTIONS, Chunk, Question, read_rows
 from .embed import EMBEDDINGS, embed_chunks
 from .embedders import open_embedder
-from .knowledge_base import EXAMPLE, Card, build
+from .knowledge_base import EXAMPLE, Card, build, index_words
 from .model_folder import write_atomically
 from .params import IndexSection, Params, load_params
 from .retrieval import Retriever
 from .settings import Settings
 from .tuning import tune
-from .vectors import HNSW, Exact, VectorIndex
+from .vectors import HNSW, Exact
 
 EXAMPLES = 4
 
@@ -65,15 +64,16 @@ def build_candidate(params: Params, settings: Settings, origin: dict[str, str]) 
     vectors, _ = embed_chunks(chunks, embedder, params.embed.batch_size, EMBEDDINGS)
     kind = kind_of(params.index, len(chunks))
     started = time.perf_counter()
-    searched: VectorIndex = HNSW.of(vectors) if kind == "hnsw" else Exact(vectors)
-    retriever = Retriever(BM25.of(words_of(chunk.searched) for chunk in chunks), searched, embedder)
+    index = HNSW.of(vectors) if kind == "hnsw" else Exact(vectors)
+    words = index_words(chunks)
     seconds = time.perf_counter() - started
-    choice, report = tune(retriever, chunks, questions, params.retrieve)
+    choice, report = tune(Retriever(words, index, embedder), chunks, questions, params.retrieve)
     card = build(
         CANDIDATE,
         chunks,
         vectors,
-        kind=kind,
+        words=words,
+        index=index,
         database=settings.vector_database_url,
         card={
             "name": tracking.PROJECT,

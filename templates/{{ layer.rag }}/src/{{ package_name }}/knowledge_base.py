@@ -6,7 +6,7 @@ the new one.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -102,7 +102,14 @@ class Passages(Sequence[Chunk]):
 
 
 def build(
-    folder: Path, chunks: Sequence[Chunk], vectors: Vectors, *, kind: str, database: str | None, card: dict[str, Any]
+    folder: Path,
+    chunks: Sequence[Chunk],
+    vectors: Vectors,
+    *,
+    words: BM25,
+    index: Exact | HNSW,
+    database: str | None,
+    card: dict[str, Any],
 ) -> Card:
     """Write a knowledge base.
 
@@ -110,7 +117,8 @@ def build(
         folder: Where to.
         chunks: The passages.
         vectors: Their vectors, shape (passages, dimensions).
-        kind: `exact` or `hnsw`.
+        words: Their index by words.
+        index: That of their vectors, which the service shall search by.
         database: Address of a vector database that shall hold the vectors, too.
         card: The fields of the card that are not known here.
 
@@ -123,9 +131,9 @@ def build(
     written["passages"].write_bytes(b"".join(lines))
     with written["places"].open("wb") as file:
         np.save(file, np.concatenate([[0], np.cumsum([len(line) for line in lines])]).astype(np.int64))
-    BM25.of(words_of(chunk.searched) for chunk in chunks).save(written["words"])
-    if kind == "hnsw":
-        HNSW.of(vectors).save(written["neighbours"])
+    words.save(written["words"])
+    if isinstance(index, HNSW):
+        index.save(written["neighbours"])
         del written["vectors"]
     else:
         with written["vectors"].open("wb") as file:
@@ -136,7 +144,7 @@ def build(
         path.replace(folder / file_of(name, contents[name]))
     made = Card(
         **card,
-        kind=kind,
+        kind="hnsw" if isinstance(index, HNSW) else "exact",
         dimensions=vectors.shape[1],
         table="" if database is None else DatabaseIndex.of(database, vectors).table,
         passages=len(chunks),
@@ -149,6 +157,11 @@ def build(
         if path.name not in {*made.files, "model.json"}:
             path.unlink()
     return made
+
+
+def index_words(chunks: Iterable[Chunk]) -> BM25:
+    """Index passages by their words."""
+    return BM25.of(words_of(chunk.searched) for chunk in chunks)
 
 
 def checksum_of(path: Path) -> str:

@@ -12,7 +12,6 @@ from .embedders import Embedder
 from .vectors import VectorIndex
 
 Mode = Literal["bm25", "dense", "hybrid"]
-MODES: tuple[Mode, ...] = ("bm25", "dense", "hybrid")
 
 
 class Choice(BaseModel):
