@@ -76,6 +76,25 @@ def encodings_of(pipeline: Pipeline, features: Sequence[str]) -> list[Encoding]:
     return encodings
 
 
+def round_encodings(pipeline: Pipeline) -> None:
+    """Round what target encoders of a fitted pipeline learned to single precision, in which the graph compares.
+
+    A share in the middle between two such numbers can lie on one side of a threshold here and on the other side there.
+
+    Args:
+        pipeline: Starts with `by_kind`; is changed.
+    """
+    for _, transformer, _ in pipeline.steps[0][1].transformers_:
+        if hasattr(transformer, "target_mean_"):
+            transformer.encodings_ = [single(learned) for learned in transformer.encodings_]
+            transformer.target_mean_ = single(transformer.target_mean_)
+
+
+def single(values: Any) -> Any:
+    """Round to numbers that single precision has."""
+    return np.asarray(values).astype(np.float32).astype(np.float64)
+
+
 def without_encoders(pipeline: Pipeline, width: int) -> Pipeline:
     """Copy a fitted pipeline so that it reads the matrix in which categories are numbers already.
 

@@ -37,10 +37,12 @@ from .model import (
 )
 from .model_folder import fingerprint
 from .params import TrainSection, load_params
-from .pipelines import encodings_of, limit_threads
+from .pipelines import encodings_of, limit_threads, round_encodings
 from .predict import Card
 from .search import best_of, drawn_settings
 
+# Beside the candidate: a score for each training row by a model that had not seen it, shape (rows, classes).
+OUT_OF_FOLD = "out_of_fold.npy"
 CALIBRATION_FOLDS = 3
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -166,8 +168,10 @@ def main() -> None:
         mlflow.log_params({f"best_{name}": value for name, value in trials["best"]["settings"].items()})
         print("Final model, its calibration, and the baselines", flush=True)
         model.fit(table, truth)
+        round_encodings(model)
         reference = baselines(raw_table, dataset.raw, truth, params.seed)
-        calibration = calibrate(out_of_fold_scores(model, table, dataset, params.seed), truth)
+        scores = out_of_fold_scores(model, table, dataset, params.seed)
+        calibration = calibrate(scores, truth)
 
         encodings = encodings_of(model, list(table.columns))
         width = len(features.numeric) + sum(len(encoding.columns()) for encoding in encodings)
@@ -191,6 +195,7 @@ def main() -> None:
         )
         card.version = fingerprint(graph, card)
         save(CANDIDATE, card, graph, {"model": model, **reference})
+        np.save(CANDIDATE / OUT_OF_FOLD, scores)
         trials["rule"] = rule_as_text(reference["rule"], dataset.raw, policy.classes)
         REPORTS.mkdir(exist_ok=True)
         (REPORTS / "search.json").write_text(json.dumps(trials, indent=2) + "\n", encoding="utf-8")

@@ -1,8 +1,7 @@
 """The pictures that only this stage has. Each function draws one and writes it as PNG; nothing is shown on a screen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,25 +84,4 @@ def curves(
     middle.set(xlabel="recall", ylabel="precision", title="Precision and recall")
     left.legend()
     middle.legend()
-    figure.savefig(path, dpi=DOTS_PER_INCH)
-
-
-def ablation(groups: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw what each feature group earns: the loss of ROC AUC without it, with its interval."""
-    ordered = sorted(groups, key=lambda row: -row["difference"]["value"])
-    figure = new_figure(7, 0.35 * len(ordered) + 1.3)
-    axes = figure.subplots()
-    places = range(len(ordered))
-    lost = [-row["difference"]["value"] for row in ordered]
-    axes.barh(places, lost, color=BLUE)
-    axes.hlines(
-        places,
-        [-row["difference"]["high"] for row in ordered],
-        [-row["difference"]["low"] for row in ordered],
-        color=GREY,
-        linewidth=2,
-    )
-    axes.axvline(0, color=GREY, linewidth=1)
-    axes.set(yticks=places, yticklabels=[row["group"] for row in ordered], xlabel="ROC AUC lost without the group")
-    axes.set_title("What each feature group earns (95% interval)")
     figure.savefig(path, dpi=DOTS_PER_INCH)

@@ -1,11 +1,11 @@
 """Metrics of predictions, for `GET /metrics`: do they still look as they did? `api.py` calls it for each answer."""
 
 from collections import Counter as Tally
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from .predict import Predictor
+from .table_service import Answered, warnings_counter
 
 
 class Observer:
@@ -23,10 +23,12 @@ class Observer:
             buckets=[tenth / 10 for tenth in range(1, 11)],
             registry=registry,
         )
+        self.warnings = warnings_counter(registry)
 
-    def observe(self, answers: list[dict[str, Any]]) -> None:
+    def observe(self, answered: Answered) -> None:
         """Note the predictions of one request."""
-        for name, times in Tally(answer["decision"] for answer in answers).items():
+        self.warnings.inc(answered.warnings)
+        for name, times in Tally(answer["decision"] for answer in answered.answers).items():
             self.decisions.labels(name).inc(times)
-        for answer in answers:
+        for answer in answered.answers:
             self.probabilities.observe(answer["probability"])

@@ -1,22 +1,24 @@
-"""The service: `POST /predict` and `POST /explain` on top of the shell in `service.py`. Start: `uv run poe serve`.
+"""`POST /predict` and `POST /explain` for tables, on top of the shell in `service.py`. `api.py` puts it together.
 
 The request model is built from the columns of the loaded model, so that the API, its documentation and its error
 messages follow the data contract without a line of code.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic_core
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry, Counter
-from pydantic import ConfigDict, Field, NaiveDatetime, WithJsonSchema, create_model
+from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, WithJsonSchema, create_model
 
 from .contract import LARGEST_NUMBER, LONGEST_TEXT, ServedColumn
-from .observed import Observer
 from .predict import Predictor
 from .routes import REFUSALS, DirectRoute, ask_for_key, validate
 from .service import create_service, model_of
@@ -33,10 +35,43 @@ LOCAL_TIME = (
 )
 
 
-class TableModel:
-    """A predictor together with the request model that its columns define."""
+@dataclass(frozen=True)
+class Answered:
+    """One answered request to `POST /predict`.
 
-    def __init__(self, predictor: Predictor, max_rows: int, registry: CollectorRegistry) -> None:
+    Attributes:
+        rows: What was asked: values by column.
+        answers: A prediction for each row, in the same order.
+        model_version: Of the model that answered.
+        seconds: How long reading and predicting took.
+    """
+
+    rows: Sequence[dict[str, Any]]
+    answers: Sequence[dict[str, Any]]
+    model_version: str
+    seconds: float
+
+    @property
+    def warnings(self) -> int:
+        """How many remarks the answers hold."""
+        return sum(len(answer["warnings"]) for answer in self.answers)
+
+
+def warnings_counter(registry: CollectorRegistry) -> Counter:
+    """Return the metric that counts remarks on inputs; each stage's observer has one."""
+    return Counter("prediction_warnings", "Remarks on inputs outside of the training data", registry=registry)
+
+
+class TableModel:
+    """A predictor together with the request model that its columns define.
+
+    Args:
+        predictor: The model.
+        max_rows: Of one request.
+        observe: Is told of each answered request.
+    """
+
+    def __init__(self, predictor: Predictor, max_rows: int, observe: Callable[[Answered], None]) -> None:
         self.predictor = predictor
         self.info = predictor.info
         # Strict: the text "12" is not a number, and a misspelt field is an error, not a missing value.
@@ -45,10 +80,7 @@ class TableModel:
         self.row = create_model("Row", __config__=strict, **fields)
         rows: Any = Annotated[list[self.row], Field(min_length=1, max_length=max_rows)]  # type: ignore[name-defined]
         self.rows = create_model("Rows", __config__=ConfigDict(extra="forbid"), rows=(rows, ...), **predictor.options)
-        self.observer = Observer(predictor, registry)
-        self.warnings = Counter(
-            "prediction_warnings", "Remarks on inputs outside of the training data", registry=registry
-        )
+        self.observe = observe
 
     def predict(self, body: bytes) -> bytes:
         """Answer the body of a `POST /predict`.
@@ -56,12 +88,12 @@ class TableModel:
         Raises:
             RequestValidationError: If the body does not hold valid rows.
         """
+        started = time.perf_counter()
         # pydantic reads the JSON itself, three times as fast as json.loads and a validation after it.
         request = vars(validate(self.rows, body))
         rows = [vars(row) for row in request.pop("rows")]
         answers = self.predictor.predict(rows, **request)
-        self.observer.observe(answers)
-        self.warnings.inc(sum(len(answer["warnings"]) for answer in answers))
+        self.observe(Answered(rows, answers, self.predictor.card.version, time.perf_counter() - started))
         return pydantic_core.to_json(self.predictor.header() | {"predictions": answers})
 
     def explain(self, body: bytes) -> bytes:
@@ -91,15 +123,14 @@ def field_of(column: ServedColumn) -> tuple[Any, Any]:
     return (Annotated[kind | None, about], None) if column.nullable else (Annotated[kind, about], ...)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application; uvicorn and the tests call it."""
-    settings = settings or Settings()
-    registry = CollectorRegistry()
-
-    def load(folder: Path) -> TableModel:
-        return TableModel(Predictor.load(folder), settings.max_rows, registry)
-
-    app = create_service(load, settings, registry)
+def create_table_service(
+    load: Callable[[Path], TableModel],
+    settings: Settings,
+    registry: CollectorRegistry,
+    telemetry: TelemetryConfig | None = None,
+) -> FastAPI:
+    """Build the application around a table model, as `service.create_service` does."""
+    app = create_service(load, settings, registry, telemetry)
 
     async def predict(request: Request) -> Response:
         """Predict one row or many; each prediction comes with remarks on the input."""
@@ -130,8 +161,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         """Describe the API, with the request model of the loaded model."""
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schema["components"]["schemas"] |= request_schemas(app.state.model)
-        if settings.api_key:
-            ask_for_key(schema, ("/predict", "/explain"))
+        if settings.needs_key:
+            ask_for_key(schema, [path for path, methods in schema["paths"].items() if "post" in methods])
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -142,9 +173,14 @@ def request_schemas(model: TableModel | None) -> dict[str, Any]:
     """Return the JSON schemas of the two request bodies; without a model it is only known that they are objects."""
     if model is None:
         return {"Row": {"type": "object"}, "Rows": {"type": "object"}}
-    schema = model.rows.model_json_schema(ref_template="#/components/schemas/{model}")
+    return schemas_of(model.rows, "Rows")
+
+
+def schemas_of(model: type[BaseModel], name: str) -> dict[str, Any]:
+    """Return the JSON schema of a body under a name, and those that it refers to."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     definitions: dict[str, Any] = schema.pop("$defs")
-    return definitions | {"Rows": schema}
+    return definitions | {name: schema}
 
 
 def body_of(schema: str) -> dict[str, Any]:

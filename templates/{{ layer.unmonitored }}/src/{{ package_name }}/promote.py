@@ -14,31 +14,14 @@ import json
 
 import pandas as pd
 
+from .comparison import error_today, in_service
 from .config import CANDIDATE, CHAMPION, PREPARED, REPORTS
 from .data import load_contract
-from .metrics import DECISIVE, DECISIVE_NAME, decisive_error
+from .metrics import DECISIVE, DECISIVE_NAME
 from .model_folder import install
 from .params import load_params
 from .predict import Predictor
 from .promotion import decide, record
-
-
-def in_service() -> Predictor | None:
-    """Load the champion; None where there is none, or none that works."""
-    try:
-        return Predictor.load(CHAMPION)
-    except (OSError, ValueError):
-        return None
-
-
-def error_today(champion: Predictor | None, test: pd.DataFrame, target: str) -> float | None:
-    """Let the champion predict the test part; None where there is no champion for this table and target."""
-    if champion is None or champion.card.target != target:
-        return None
-    try:
-        return decisive_error(champion, test)
-    except (KeyError, ValueError):  # it was trained on other columns
-        return None
 
 
 def main() -> None:
