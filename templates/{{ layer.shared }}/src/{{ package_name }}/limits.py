@@ -1,11 +1,11 @@
-"""Guards in front of the service: API key, request size, requests at the same time; and request metrics.
+"""Guards in front of the service: API key, rate, request size, requests at the same time; and request metrics.
 
 One plain ASGI middleware, used by `service.create_service`. It is plain ASGI because Starlette's
 `BaseHTTPMiddleware` runs every request in an extra task, which costs more than the prediction itself.
 """
 
 import json
-import secrets
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +14,25 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .keys import Keys, RateLimit
 from .settings import Settings
 
+# What browsers are told about every answer. A page may load only what this service itself has; the pages of the API's
+# documentation come with a script from elsewhere.
+SAFE = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+SAFE_PAGE = [
+    *SAFE,
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; base-uri 'none'; "
+        b"frame-ancestors 'none'",
+    ),
+]
+OPEN_PAGES = frozenset({"/docs", "/redoc", "/docs/oauth2-redirect"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -30,7 +47,8 @@ class RequestGuard:
         self.app = app
         self.max_body_bytes = settings.max_body_bytes
         self.max_concurrent = settings.max_concurrent
-        self.api_key = settings.api_key.encode() if settings.api_key else None
+        self.keys = Keys(settings.api_key, settings.api_keys_file)
+        self.rate = RateLimit(settings.rate_limit_per_minute)
         self.draining = False
         self.active = 0
         self.requests = Counter("http_requests", "Requests answered", ["method", "path", "status"], registry=registry)
@@ -58,6 +76,8 @@ class RequestGuard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                safe = SAFE if scope["path"] in OPEN_PAGES else SAFE_PAGE
+                message["headers"] = [*message["headers"], *safe]
                 if self.draining:  # ask the client to come back on a new connection, to another replica
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
@@ -81,12 +101,16 @@ class RequestGuard:
     def _refuse(self, scope: Scope) -> tuple[int, str, Mapping[str, str]] | None:
         """Return status, reason and headers of a refusal, or None where the request may pass."""
         headers = dict(scope["headers"])
-        if self.api_key is not None and not secrets.compare_digest(key_in(headers), self.api_key):
+        key = key_in(headers)
+        if self.keys.demanded and not self.keys.accepts(key):
             return (
                 401,
                 "The header X-API-Key (or Authorization: Bearer) is missing or wrong.",
                 {"WWW-Authenticate": "APIKey"},
             )
+        address = (scope.get("client") or ("",))[0]
+        if seconds := self.rate.wait(key if self.keys.demanded else address.encode()):
+            return 429, "Too many requests in this minute.", {"Retry-After": str(math.ceil(seconds))}
         if self.active > self.max_concurrent:
             return 503, "Too many requests at the same time.", {"Retry-After": "1"}
         length = headers.get(b"content-length", b"")

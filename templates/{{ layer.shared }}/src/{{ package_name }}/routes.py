@@ -15,6 +15,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem},
     413: {"model": Problem},
     422: {"description": "Invalid input; `detail` names each wrong field"},
+    429: {"model": Problem},
     503: {"model": Problem},
 }
 

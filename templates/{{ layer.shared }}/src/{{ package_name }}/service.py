@@ -14,6 +14,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
 
@@ -56,7 +57,10 @@ class Problem(BaseModel):
 
 
 def create_service(
-    load_model: Callable[[Path], ServedModel], settings: Settings, registry: CollectorRegistry
+    load_model: Callable[[Path], ServedModel],
+    settings: Settings,
+    registry: CollectorRegistry,
+    telemetry: TelemetryConfig | None = None,
 ) -> FastAPI:
     """Build the application around a model that is loaded once, when the service starts.
 
@@ -67,6 +71,7 @@ def create_service(
         load_model: Reads the model from the folder it is given; raises OSError or ValueError if it cannot.
         settings: All settings.
         registry: Where metrics are collected; a new one for each application, so that tests do not share.
+        telemetry: What FastAPI tells OpenTelemetry; by default nothing.
     """
 
     @asynccontextmanager
@@ -87,7 +92,7 @@ def create_service(
         version=package["Version"],
         lifespan=lifespan,
         # FastAPI would look for an OpenTelemetry provider in every request; `limits.py` counts for Prometheus.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=telemetry or {"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.model = None
