@@ -101,12 +101,12 @@ def copier_copy(template: Path, destination: Path, stage: str = STAGE) -> list[s
     return [*command, "--data", f"stage={stage}", template, destination]
 
 
-def trained_project(destination: Path) -> Path:
+def trained_project(destination: Path, stage: str = STAGE) -> Path:
     """Render, install and train a project, unless the folder already holds one."""
     if (destination / "models" / "champion" / "model.json").exists():
         return destination
     print(f"Render and train a project in {shown(destination)} (once, about a minute)", file=sys.stderr, flush=True)
-    installed_project(destination)
+    installed_project(destination, stage)
     call(["uv", "run", "--no-sync", "dvc", "repro"], cwd=destination)
     return destination
 

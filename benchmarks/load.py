@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import time
 from pathlib import Path
@@ -128,6 +129,35 @@ def throughput(port: int, path: str, body: Path, connections: int, seconds: floa
     )  # fmt: skip
     result: dict[str, Any] = json.loads(done.stdout.partition("RESULT ")[2])
     return result
+
+
+def alone(port: int, request: bytes, count: int) -> dict[str, float]:
+    """Send one request after the other on one connection, 200 to warm up; returns `p50_ms` and `p99_ms`."""
+    taken = on_one_connection(port, request, 200, count)
+    return {"p50_ms": statistics.median(taken), "p99_ms": statistics.quantiles(taken, n=100)[98]}
+
+
+def on_one_connection(port: int, request: bytes, warm_up: int, count: int) -> list[float]:
+    """Send a request so many times on a new connection and return how long each took, but for the first ones, in ms."""
+    connection = Connection(port)
+    try:
+        connection.milliseconds(request, warm_up)
+        return connection.milliseconds(request, count)
+    finally:
+        connection.close()
+
+
+def loaded(port: int, path: str, body: Path, connections: int, seconds: float) -> dict[str, float]:
+    """Keep connections busy, one second to warm up; returns `requests_s` and, with wrk, `loaded_p99_ms`.
+
+    Raises:
+        RequestError: If any request fails.
+    """
+    throughput(port, path, body, connections, 1)
+    load = throughput(port, path, body, connections, seconds)
+    if load["errors"]:
+        raise RequestError(f"{load['errors']} of {load['requests']} requests failed")
+    return {"requests_s": load["requests"] / load["seconds"], "loaded_p99_ms": load.get("p99_ms", float("nan"))}
 
 
 async def own_client(port: int, request: bytes, connections: int, seconds: float) -> dict[str, Any]:

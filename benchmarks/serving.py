@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -36,7 +35,7 @@ from common import (
     trained_project,
     verdict,
 )
-from load import Connection, memory_mb, post, throughput, wait_for_answer
+from load import alone, loaded, memory_mb, on_one_connection, post, wait_for_answer
 
 PEERS = Path(__file__).parent / "peers"
 CONNECTIONS = 32
@@ -218,23 +217,10 @@ class Harness:
                 answer = wait_for_answer(port, request, server, limit_s=120)
                 figures = {"cold_start_s": time.perf_counter() - started}
                 self.compare(name, answer)
-                connection = Connection(port)
-                connection.milliseconds(request, 200)  # warm-up
-                latencies = connection.milliseconds(request, self.requests)
-                figures["p50_ms"] = median(latencies)
-                figures["p99_ms"] = statistics.quantiles(latencies, n=100)[98]
-                throughput(port, contender.path, body_file, CONNECTIONS, 1)  # warm-up
-                load = throughput(port, contender.path, body_file, CONNECTIONS, self.seconds)
-                if load["errors"]:
-                    raise SystemExit(f"{name}: {load['errors']} of {load['requests']} requests failed, see {log_path}")
-                figures["requests_s"] = load["requests"] / load["seconds"]
+                figures |= alone(port, request, self.requests)
+                figures |= loaded(port, contender.path, body_file, CONNECTIONS, self.seconds)
                 figures["memory_mb"] = memory_mb(server.pid)
-                connection.close()
-                connection = Connection(port)
-                request = post(contender.path, many)
-                connection.milliseconds(request, 3)  # warm-up
-                figures["many_rows_ms"] = median(connection.milliseconds(request, 21))
-                connection.close()
+                figures["many_rows_ms"] = median(on_one_connection(port, post(contender.path, many), 3, 21))
             except Exception:
                 print(f"{name} failed; the end of its log:\n{log_path.read_text()[-2000:]}", file=sys.stderr)
                 raise

@@ -233,7 +233,7 @@ class Ours:
         if self.kind == "hnsw":
             self.index = kinds.HNSW.load(folder / "graph.usearch")
         else:
-            self.index = kinds.Exact(np.load(folder / "vectors.npy"))
+            self.index = kinds.Exact.load(folder / "vectors.npy")
 
     def search(self, query: Vectors) -> list[int]:
         """Return the nearest."""
