@@ -8,25 +8,17 @@ from typing import Any
 import pandas as pd
 
 from .config import REPORTS
-from .facts import common_facts
-from .wording import NOT_YET, cell, number, read, table
+from .facts import data_facts
+from .model_results import SHOWN, facts, first_results, results
+from .project_file import Headline
+from .wording import NOT_YET, number, read, table
 
-TITLES = {
-    "model": "**Gradient boosting on engineered features**",
-    "plain_boosting": "Gradient boosting on the raw join",
-    "logistic": "Logistic regression on the raw join (baseline)",
-    "rule": "One rule of two questions (baseline)",
-    "prior": "Shares of the classes (baseline)",
-}
-SHOWN = {"roc_auc": "ROC AUC", "average_precision": "Average precision", "brier": "Brier score", "log_loss": "Log loss"}
 VARIANTS = {
     "random_split": "rows split at random instead of by time: the model is tested on days that it knows",
     "with_leaks": "with the columns that are known too late (but not those that the target is made from)",
     "stale_past": "the same model, its counts of the past not kept up to date after training",
     "balanced": "classes reweighted to be equally frequent",
 }
-# A group of fewer test rows is not called the weakest: chance may have made it so.
-ROWS_TO_BE_WEAKEST = 500
 
 
 def sections() -> dict[str, str]:
@@ -37,56 +29,23 @@ def sections() -> dict[str, str]:
         slices = pd.read_csv(REPORTS / "slices.csv")
         importance = pd.read_csv(REPORTS / "importance.csv")
     except (OSError, ValueError):
-        return dict.fromkeys(("results", "ablation", "leakage", "facts"), NOT_YET)
+        return dict.fromkeys(("results", "ablation", "leakage", "facts", "data"), NOT_YET)
     return {
-        "results": results(metrics, trials["rule"], ablation, importance, slices, promotion["target"]),
+        "results": results(metrics, trials["rule"], at_random(ablation), importance, slices, promotion["target"]),
         "ablation": ablation_table(ablation),
         "leakage": leakage(ablation),
         "facts": facts(metrics, quality, trials["best"], promotion),
+        "data": table(["", ""], data_facts(quality).items()),
     }
 
 
-def results(
-    metrics: dict[str, Any],
-    rule: str,
-    ablation: dict[str, Any],
-    importance: pd.DataFrame,
-    slices: pd.DataFrame,
-    target: str,
-) -> str:
-    """Return the section with the result, its baselines, the decision and the weak spots."""
-    models = {"model": metrics["model"], "plain_boosting": metrics["plain_boosting"], **metrics["baselines"]}
-    how = "the newest days, which no training step has seen" if metrics["split"] == "time" else "rows drawn by a hash"
-    drawn = " (whole days are resampled)" if metrics["split"] == "time" else ""
-    top = ", ".join(f"`{name}`" for name in importance["feature"].head(5))
-    text = [
-        f"Predictions of `{target}` for {metrics['rows']} test rows: {how}. "
-        f"In brackets the 95% bootstrap interval{drawn}.",
-        "",
-        table(
-            ["Model", *SHOWN.values()],
-            ([TITLES[name], *(cell(result[metric]) for metric in SHOWN)] for name, result in models.items()),
-        ),
-        "",
-        *at_random(ablation),
-        decision(metrics),
-        "",
-        f"Mean distance of predicted and observed shares: {metrics['calibration_error']['before']:.3f} before, "
-        f"{metrics['calibration_error']['after']:.3f} after calibration. What matters most: {top}.",
-        "",
-        *weaknesses(metrics, slices),
-        "",
-        "The rule that is a baseline:",
-        "",
-        "```",
-        *rule.splitlines(),
-        "```",
-        "",
-        "![ROC, precision and recall, and cost by threshold](reports/curves.png)",
-        "",
-        "![Reliability: observed against predicted shares](reports/reliability.png)",
-    ]
-    return "\n".join(text)
+def headline() -> Headline:
+    """Return the results that stand for the project.
+
+    Raises:
+        OSError: Before the first run.
+    """
+    return first_results(read("metrics.json"), read("data_quality.json"))
 
 
 def at_random(ablation: dict[str, Any]) -> list[str]:
@@ -99,57 +58,6 @@ def at_random(ablation: dict[str, Any]) -> list[str]:
         "be tested on days that it knows.",
         "",
     ]
-
-
-def decision(metrics: dict[str, Any]) -> str:
-    """Say what is decided and what it costs."""
-    report, model = metrics["decisions"], metrics["model"]
-    if "positive" not in report:
-        return f"The most probable class is right for {cell(model['accuracy'])} of the rows."
-    costs, classes = report["costs"], report["classes"]
-    matrix = zip(classes, report["confusion"], strict=True)
-    rows = [[f"**{name}**", *(cell(each) for each in line)] for name, line in matrix]
-    parts = [
-        f"A missed “{report['positive']}” costs {costs['missed']:g}, a false alarm {costs['false_alarm']:g}: so the "
-        f"decision is “{report['positive']}” from a probability of {report['threshold']:.2f} on. It finds "
-        f"{model['recall']['value']:.0%} of the cases with {model['false_alarms']['value']:.0%} false alarms among the "
-        f"others, and costs {cell(model['cost'])} a row; always saying “{report['positive']}” costs "
-        f"{report['cost_always']:.3f}, never {report['cost_never']:.3f}. In hindsight the best threshold would have "
-        f"been {report['best_threshold_in_hindsight']:.2f}, at {report['best_cost_in_hindsight']:.3f}.",
-        "",
-        table(["Truth", *(f"decided “{name}”" for name in classes)], rows),
-    ]
-    return "\n".join(parts)
-
-
-def weaknesses(metrics: dict[str, Any], slices: pd.DataFrame) -> list[str]:
-    """Say where the model is weak."""
-    lines: list[str] = []
-    large = slices[slices["rows"] >= min(ROWS_TO_BE_WEAKEST, slices["rows"].max())] if len(slices) else slices
-    for column, part in large.groupby("column", sort=False):
-        known = part.dropna(subset="roc_auc")
-        if len(known) > 1:
-            worst = known.iloc[int(known["roc_auc"].to_numpy().argmin())]
-            lines.append(
-                f"- It orders the rows of `{column!s}` = {worst['group']} worst: ROC AUC {worst['roc_auc']:.3f} on "
-                f"{worst['rows']} rows."
-            )
-    off = large.assign(distance=(large["predicted"] - large["share"]).abs()).dropna(subset="distance")
-    if len(off):
-        worst = off.iloc[int(off["distance"].to_numpy().argmax())]
-        lines.append(
-            f"- Its probabilities are furthest off for `{worst['column']}` = {worst['group']}: it expects "
-            f"{worst['predicted']:.1%}, and {worst['share']:.1%} came on {worst['rows']} rows."
-        )
-    if "positive" in metrics["decisions"]:
-        precision, recall = (metrics["model"][name]["value"] for name in ("precision", "recall"))
-        lines.append(
-            f"- Of its alarms {1 - precision:.0%} are false, and it misses {1 - recall:.0%} of the cases: use the "
-            "probability where you can, not the decision alone."
-        )
-    if not lines:
-        lines.append("- The groups of test rows in `reports/slices.csv` are too small to tell.")
-    return ["Where it is weak:", "", *lines]
 
 
 def ablation_table(ablation: dict[str, Any]) -> str:
@@ -190,18 +98,3 @@ def leakage(ablation: dict[str, Any]) -> str:
         text += ["", "Known too late, and kept from the model:", ""]
         text += [f"- `{name}`: {reason}" for name, reason in ablation["leaks"].items()]
     return "\n".join(text)
-
-
-def facts(metrics: dict[str, Any], quality: dict[str, Any], best: dict[str, Any], promotion: dict[str, Any]) -> str:
-    """Return the section of generated facts for the model card."""
-    settings = ", ".join(f"{name} {value:g}" for name, value in best["settings"].items())
-    classes = ", ".join(f"{name} {share:.1%}" for name, share in quality["target"].items())
-    export = metrics["export"]
-    lines = common_facts(quality, promotion) | {
-        "Algorithm": f"histogram gradient boosting ({settings}), Platt scaling on out-of-fold scores",
-        "Classes": classes,
-        "Split": "the newest days for testing" if metrics["split"] == "time" else "by a hash of each row",
-        "Export": f"probabilities from ONNX and scikit-learn differ by at most {export['largest_difference']:.1e} "
-        f"(allowed {export['tolerance']:g})",
-    }
-    return table(["", ""], lines.items())

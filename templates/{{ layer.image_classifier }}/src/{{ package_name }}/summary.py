@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from .config import REPORTS
+from .project_file import Headline, against_baselines
 from .robustness import STRENGTHS
-from .wording import NOT_YET, origin_facts, read, table
+from .wording import NOT_YET, file_facts, origin_facts, read, table
 
 TITLES = {
     "model": "**The network**",
@@ -27,12 +28,31 @@ def sections() -> dict[str, str]:
         by_class = pd.read_csv(REPORTS / "per_class.csv")
         strengths = pd.read_csv(REPORTS / "robustness.csv")
     except (OSError, ValueError):
-        return dict.fromkeys(("results", "robustness", "facts"), NOT_YET)
+        return dict.fromkeys(("results", "robustness", "facts", "data"), NOT_YET)
     return {
         "results": results(metrics, by_class, quality, training),
         "robustness": robustness_table(strengths),
         "facts": facts(metrics, quality, training, promotion),
+        "data": data_facts(quality),
     }
+
+
+def headline() -> Headline:
+    """Return the results that stand for the project.
+
+    Raises:
+        OSError: Before the first run.
+    """
+    result = against_baselines(
+        read("metrics.json"),
+        "accuracy",
+        "Accuracy",
+        TITLES,
+        higher_is_better=True,
+        rounding=lambda share: round(100 * share, 2),
+        unit="%",
+    )
+    return Headline(results=[result], rows=read("data_quality.json")["split"]["train"])
 
 
 def share(result: dict[str, float]) -> str:
@@ -113,5 +133,20 @@ def facts(metrics: dict[str, Any], quality: dict[str, Any], training: dict[str, 
         f"of them of test images in training; {quality['equal_images_of_different_classes']} images have two classes",
         "Export": f"logits from ONNX and PyTorch differ by at most {export['largest_difference']:.1e} "
         f"(allowed {export['tolerance']:g})",
+    }
+    return table(["", ""], lines.items())
+
+
+def data_facts(quality: dict[str, Any]) -> str:
+    """Return the section of generated facts for the data card."""
+    height, width, channels = quality["size"]
+    totals = {name: sum(parts.values()) for name, parts in quality["classes"].items()}
+    lines = file_facts() | {
+        "Images": f"{quality['images']:,}, of {height} x {width} pixels, {'grey' if channels == 1 else 'colour'}",
+        "Classes": ", ".join(f"{name} {images}" for name, images in totals.items()),
+        "Copies": f"{quality['duplicates']} images are copies of others, {quality['test_images_also_in_training']} "
+        f"of them of test images in training; {quality['equal_images_of_different_classes']} images have two classes",
+        "Of one colour": f"{quality['of_one_colour']}",
+        "Files that are no images": f"{len(quality['ignored_files'])}",
     }
     return table(["", ""], lines.items())

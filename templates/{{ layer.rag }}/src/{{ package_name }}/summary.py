@@ -6,8 +6,9 @@ Every figure comes from a file that the pipeline wrote.
 from collections.abc import Sequence
 from typing import Any
 
-from .ranking import TITLES
-from .wording import NOT_YET, figure, origin_facts, plain, read, table
+from .project_file import Headline, against_baselines
+from .ranking import DECISIVE, TITLES
+from .wording import NOT_YET, figure, file_facts, origin_facts, plain, read, table
 
 SEARCHES = {
     "common words": "Counting common words (baseline)",
@@ -25,12 +26,31 @@ def sections() -> dict[str, str]:
         metrics, quality, index = read("metrics.json"), read("data_quality.json"), read("index.json")
         promotion, answers, embedding = read("promotion.json"), read("answers.json"), read("embedding.json")
     except (OSError, ValueError):
-        return dict.fromkeys(("results", "samples", "facts"), NOT_YET)
+        return dict.fromkeys(("results", "samples", "facts", "data"), NOT_YET)
     return {
         "results": results(metrics, quality, index, embedding),
         "samples": samples(answers),
         "facts": facts(quality, index, embedding, promotion),
+        "data": data_facts(quality, embedding),
     }
+
+
+def headline() -> Headline:
+    """Return the results that stand for the project.
+
+    Raises:
+        OSError: Before the first run.
+    """
+    metrics, chosen = read("metrics.json"), read("index.json")["choice"]["mode"]
+    if chosen != "bm25":  # what one would use without a model that embeds
+        metrics["baselines"]["bm25"] = metrics["search"]["bm25"]
+    results = [
+        against_baselines(
+            metrics, key, TITLES[key], SEARCHES, higher_is_better=True, rounding=lambda value: round(value, 3)
+        )
+        for key in (DECISIVE, "recall_at_5")
+    ]
+    return Headline(results=results, rows=read("data_quality.json")["documents"])
 
 
 def percent(value: float | None) -> str:
@@ -121,5 +141,15 @@ def facts(quality: dict[str, Any], index: dict[str, Any], embedding: dict[str, A
         f"{choice['least_cosine']:.3f}",
         "Development questions": f"{index['development']['questions']} with an answer, "
         f"{index['development']['unanswerable']} without",
+    }
+    return table(["", ""], lines.items())
+
+
+def data_facts(quality: dict[str, Any], embedding: dict[str, Any]) -> str:
+    """Return the section of generated facts for the data card."""
+    lines = file_facts() | {
+        "Documents": ", ".join(f"{count} {name}" for name, count in quality["formats"].items()),
+        "Size": f"{quality['sections']:,} sections, {quality['words']:,} words, {embedding['passages']:,} passages",
+        "Left out": f"{len(quality['left_out'])} files (reports/data_quality.json says why)",
     }
     return table(["", ""], lines.items())

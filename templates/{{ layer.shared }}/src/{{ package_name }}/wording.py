@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .config import REPORTS
+from .tracking import raw_data
 
 NOT_YET = "_No results yet: run `uv run poe demo`._"
 
@@ -39,6 +40,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Write a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("|" + "|".join(f" {text} " if text else " " for text in line) + "|" for line in lines)
+
+
+def file_facts() -> dict[str, str]:
+    """Say which files the data are, for the data card."""
+    files = [f"`{path}`, MD5 `{md5}`" for path, md5 in raw_data().items()]
+    return {"Files": "; ".join(files) or "unknown"}
 
 
 def origin_facts(promotion: dict[str, Any]) -> dict[str, str]:

@@ -8,8 +8,11 @@ from typing import Any
 import pandas as pd
 
 from .config import REPORTS
-from .facts import common_facts
+from .facts import common_facts, data_facts
+from .project_file import Headline, against_baselines
 from .wording import NOT_YET, cell, number, read, table
+
+TITLES = {"linear": "Ridge regression (baseline)", "median": "Median (baseline)"}
 
 
 def sections() -> dict[str, str]:
@@ -20,19 +23,34 @@ def sections() -> dict[str, str]:
         slices = pd.read_csv(REPORTS / "slices.csv")
         importance = pd.read_csv(REPORTS / "importance.csv")
     except (OSError, ValueError):
-        return {"results": NOT_YET, "facts": NOT_YET}
+        return dict.fromkeys(("results", "facts", "data"), NOT_YET)
     return {
         "results": results(metrics, importance, slices, promotion["target"]),
         "facts": facts(metrics, quality, trials["best"], promotion),
+        "data": table(["", ""], data_facts(quality).items()),
     }
+
+
+def headline() -> Headline:
+    """Return the results that stand for the project.
+
+    Raises:
+        OSError: Before the first run.
+    """
+    metrics, quality, target = read("metrics.json"), read("data_quality.json"), read("promotion.json")["target"]
+    results = [
+        against_baselines(metrics, "rmse", f"RMSE of {target}", TITLES, higher_is_better=False),
+        against_baselines(metrics, "mae", f"MAE of {target}", TITLES, higher_is_better=False),
+        against_baselines(metrics, "r2", "R²", TITLES, higher_is_better=True),
+    ]
+    return Headline(results=results, rows=quality["split"]["train"])
 
 
 def results(metrics: dict[str, Any], importance: pd.DataFrame, slices: pd.DataFrame, target: str) -> str:
     """Return the section with the result, its baselines and the weak spots."""
     rows = {
         "**Gradient boosting**": metrics["model"],
-        "Ridge regression (baseline)": metrics["baselines"]["linear"],
-        "Median (baseline)": metrics["baselines"]["median"],
+        **{title: metrics["baselines"][name] for name, title in TITLES.items()},
     }
     names = ["rmse", "mae", "r2"]
     interval = metrics["interval"]

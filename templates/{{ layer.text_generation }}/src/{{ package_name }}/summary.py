@@ -6,8 +6,9 @@ Every figure comes from a file that the pipeline wrote.
 from collections.abc import Sequence
 from typing import Any
 
+from .project_file import Headline, against_baselines
 from .retention import QUESTIONS
-from .wording import NOT_YET, figure, origin_facts, plain, read, table
+from .wording import NOT_YET, figure, file_facts, origin_facts, plain, read, table
 
 TITLES = {
     "model": "**The network**",
@@ -29,12 +30,30 @@ def sections() -> dict[str, str]:
         metrics, quality, training = read("metrics.json"), read("data_quality.json"), read("training.json")
         promotion, documents, samples = read("promotion.json"), read("documents.json"), read("samples.json")
     except (OSError, ValueError):
-        return dict.fromkeys(("results", "samples", "facts"), NOT_YET)
+        return dict.fromkeys(("results", "samples", "facts", "data"), NOT_YET)
     return {
         "results": results(metrics, quality, training, documents),
         "samples": some_samples(samples, metrics["memory"]),
         "facts": facts(metrics, quality, training, promotion),
+        "data": data_facts(quality),
     }
+
+
+def headline() -> Headline:
+    """Return the results that stand for the project.
+
+    Raises:
+        OSError: Before the first run.
+    """
+    result = against_baselines(
+        read("metrics.json"),
+        "bits_per_character",
+        "Bits per character",
+        TITLES,
+        higher_is_better=False,
+        rounding=lambda bits: round(bits, 3),
+    )
+    return Headline(results=[result], rows=read("data_quality.json")["split"]["train"]["documents"])
 
 
 def results(
@@ -128,5 +147,19 @@ def facts(metrics: dict[str, Any], quality: dict[str, Any], training: dict[str, 
         f"{plain(shared['test_title'])}",
         "Export": f"logits from ONNX and PyTorch differ by at most {export['largest_difference']:.1e} "
         f"(allowed {export['tolerance']:g})",
+    }
+    return table(["", ""], lines.items())
+
+
+def data_facts(quality: dict[str, Any]) -> str:
+    """Return the section of generated facts for the data card."""
+    shared = quality["longest_passage_of_test_in_training"]
+    lines = file_facts() | {
+        "Documents": f"{quality['documents']:,}; {plain(quality['division'])}",
+        "Characters": f"{quality['characters']:,}",
+        "Copies": f"{len(quality['copies_dropped'])} dropped",
+        "Documents that share long passages": f"{sum(len(group) for group in quality['related_documents'])}, in "
+        f"{len(quality['related_documents'])} groups",
+        "Longest passage of the test in training": f"{shared['characters']} characters",
     }
     return table(["", ""], lines.items())
