@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .pages import watched_page
+from .pages import barriers, watched_page
 from .project import Project
 from .service import Service
 
@@ -49,6 +49,7 @@ def test_a_citation_opens_the_passage_and_marks_what_supports_it(page: Page) -> 
     number = turn.locator("button.citation").first.inner_text()
     assert opened.get_attribute("id") == f"passage-{number}"
     assert opened.locator("mark").inner_text() in opened.locator(".text").inner_text()
+    assert barriers(page) == []
 
 
 def test_what_the_documents_do_not_answer_is_said(page: Page) -> None:

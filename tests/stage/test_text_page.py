@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .pages import watched_page
+from .pages import barriers, watched_page
 from .project import Project
 from .service import Service
 
@@ -61,21 +61,35 @@ def test_words_and_lines_are_not_broken(page: Page) -> None:
     assert set(displays) == {"inline"}
 
 
+# A small model writes a text in less time than a click from outside takes: the page itself clicks, as soon as it shows
+# the third token.
+STOP_EARLY = """() => new Promise((resolve) => {
+    const written = document.getElementById("prediction");
+    new MutationObserver((_, observer) => {
+        if (written.querySelectorAll(".token").length < 3) return;
+        observer.disconnect();
+        document.getElementById("stop").click();
+        resolve();
+    }).observe(written, { childList: true });
+    document.getElementById("start").click();
+})"""
+
+
 def test_a_long_text_can_be_stopped(page: Page, service: Service) -> None:
     page.get_by_label("Tokens, at most").fill("200")
     page.get_by_label("Temperature").fill("5")
-    page.get_by_role("button", name="Generate").click()
-    expect(page.locator("#prediction .token").nth(2)).to_be_attached()
-    page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#start")).to_be_enabled()
+    page.evaluate(STOP_EARLY)
+    expect(page.get_by_role("button", name="Generate")).to_be_enabled()
+    expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+    expect(page.locator("#message")).to_be_hidden()
     with service.client() as client:
-        expect(page.locator("#message")).to_be_hidden()
         for _ in range(200):
             if re.search(r"^generation_active 0", client.get("/metrics").text, re.MULTILINE):
                 break
             page.wait_for_timeout(50)
         else:
             pytest.fail("the text is still being written")
+    assert page.locator("#prediction .token").count() == 3  # what came later is not shown
 
 
 def test_a_click_on_a_token_shows_what_else_could_stand_there(page: Page) -> None:
@@ -88,6 +102,28 @@ def test_a_click_on_a_token_shows_what_else_could_stand_there(page: Page) -> Non
     first.press("Enter")
     expect(first).to_have_attribute("aria-pressed", "true")
     expect(second).to_have_attribute("aria-pressed", "false")
+    assert barriers(page) == []
+
+
+def test_the_arrow_keys_go_from_token_to_token(page: Page) -> None:
+    """All tokens are one stop of the Tab key: nobody has to pass by two hundred of them."""
+    write(page, 10)
+    tokens = page.locator("#prediction .token")
+    tokens.first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(tokens.first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(tokens.nth(1)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#next button").first).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(tokens.nth(1)).to_be_focused()
+
+
+def test_the_text_is_read_aloud_once(page: Page) -> None:
+    assert page.locator("#prediction").get_attribute("aria-live") is None
+    write(page, 10)
+    expect(page.get_by_role("status")).to_have_text(page.locator("#prediction").evaluate("each => each.textContent"))
 
 
 def test_a_click_on_what_could_come_next_goes_on_with_it(page: Page) -> None:

@@ -5,7 +5,6 @@ const BRUSH = 18; // of 280 pixels
 const SHOWN_CLASSES = 10;
 const OPACITY = 0.65;
 
-const element = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 
 const picture = element("picture");
@@ -16,26 +15,6 @@ let timer;
 let latest = 0;
 let chosen = null; // the class that the person wants explained; null: the most probable one
 let dropped = null; // the image that was dropped, so that it can be inverted
-
-function label(name) {
-  const text = name.replace(/_/g, " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function say(text) {
-  element("message").textContent = text;
-  element("message").hidden = !text;
-}
-
-async function call(path, form) {
-  const headers = element("api-key").value ? { "X-API-Key": element("api-key").value } : {};
-  const answer = await fetch(path, form && { method: "POST", headers, body: form });
-  const content = await answer.json();
-  if (answer.ok) return content;
-  if (answer.status === 401) element("key").hidden = false;
-  const detail = content.detail;
-  throw new Error(Array.isArray(detail) ? detail.map((item) => item.msg).join("; ") : detail);
-}
 
 // ---- the picture
 
@@ -114,12 +93,12 @@ async function update() {
   form.append("top_k", SHOWN_CLASSES);
   if (chosen !== null) form.append("label", chosen);
   try {
-    const answer = await call("explain", form);
+    const answer = await (await call("explain", { method: "POST", body: form })).json();
     if (mine !== latest) return; // a newer answer is on its way
     showAnswer(answer);
     say("");
   } catch (error) {
-    if (mine === latest) say(error.message);
+    if (mine === latest) sayError(error);
   }
 }
 
@@ -130,7 +109,9 @@ function showAnswer({ predictions, warnings, heatmap }) {
   element("warnings").replaceChildren(
     ...warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })),
   );
+  const focused = element("classes").contains(document.activeElement);
   element("classes").replaceChildren(...predictions.map((each) => row(each, heatmap.label)));
+  if (focused) element("classes").querySelector('[aria-pressed="true"]')?.focus();
   element("looks").textContent =
     `Bright places speak for “${heatmap.label}”; the image is what the network gets: ${model.size} × ${model.size} pixels.`;
   showHeatmap(heatmap.values);
@@ -187,9 +168,9 @@ function showHeatmap(values) {
 
 async function start() {
   try {
-    model = await call("model");
+    model = await (await call("model")).json();
   } catch (error) {
-    say(error.message);
+    sayError(error);
     return;
   }
   const title = label(model.name);

@@ -2,8 +2,6 @@
 
 const REMEMBERED = 6; // turns of the conversation that go with a question
 
-const element = (id) => document.getElementById(id);
-
 function create(tag, className, textContent = "") {
   return Object.assign(document.createElement(tag), { className, textContent });
 }
@@ -12,21 +10,6 @@ let model;
 let examples = 0;
 let running = null; // ends the answer that is being written
 let history = []; // of the conversation
-
-function say(text) {
-  element("message").textContent = text;
-  element("message").hidden = !text;
-}
-
-function keyHeader() {
-  return element("api-key").value ? { "X-API-Key": element("api-key").value } : {};
-}
-
-async function problem(answer) {
-  if (answer.status === 401) element("key").hidden = false;
-  const { detail } = await answer.json().catch(() => ({ detail: `The service answers ${answer.status}.` }));
-  return new Error(Array.isArray(detail) ? detail.map((item) => item.msg).join("; ") : detail);
-}
 
 // ---- passages
 
@@ -73,6 +56,7 @@ function newTurn(question) {
 function addSentence(place, citation, found) {
   const button = create("button", "quiet citation", String(citation.number));
   button.type = "button";
+  button.setAttribute("aria-label", `Source ${citation.number}`);
   button.title = [citation.document, ...citation.section].join(" › ");
   button.addEventListener("click", () => openPassage(found.passages, found.question, citation));
   place.append(`${citation.text} `, button, " ");
@@ -90,24 +74,6 @@ function describe(done) {
   return [parts.join(" · "), done.note].filter(Boolean).join(" — ");
 }
 
-async function* eventsOf(answer) {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let held = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    held += value;
-    const parts = held.split("\n\n");
-    held = parts.pop();
-    for (const part of parts) {
-      const fields = Object.fromEntries(
-        part.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
-      );
-      yield { name: fields.event || "message", data: JSON.parse(fields.data) };
-    }
-  }
-}
-
 async function ask(question) {
   running?.abort();
   const stopping = new AbortController();
@@ -117,14 +83,9 @@ async function ask(question) {
   const turn = newTurn(question);
   let found = { question, passages: [] };
   try {
-    const answer = await fetch("ask", {
-      method: "POST",
-      headers: { "Content-Type": "application/json", ...keyHeader() },
-      body: JSON.stringify({ question, history: history.slice(-REMEMBERED), stream: true }),
-      signal: stopping.signal,
-    });
-    if (!answer.ok) throw await problem(answer);
-    for await (const { name, data } of eventsOf(answer)) {
+    const body = { question, history: history.slice(-REMEMBERED), stream: true };
+    const answer = await call("ask", { ...json(body), signal: stopping.signal });
+    for await (const [name, data] of eventsOf(answer)) {
       if (name === "passages") {
         found = data;
         showPassages(data.question, data.passages);
@@ -143,11 +104,12 @@ async function ask(question) {
     turn.detail.textContent = "Stopped.";
     if (!stopping.signal.aborted) {
       turn.article.remove();
-      say(error.message);
+      sayError(error);
     }
   } finally {
     if (running === stopping) {
       running = null;
+      if (document.activeElement === element("stop")) element("question").focus();
       element("stop").disabled = true;
     }
   }
@@ -158,14 +120,13 @@ async function addDocument() {
   form.append("file", element("file").files[0]);
   element("added").textContent = "Reading…";
   try {
-    const answer = await fetch("documents", { method: "POST", headers: keyHeader(), body: form });
-    if (!answer.ok) throw await problem(answer);
+    const answer = await call("documents", { method: "POST", body: form });
     const { document: name, passages, replaced } = await answer.json();
     element("added").textContent = `${name}: ${passages} passages${replaced ? ", in place of the old ones" : ""}.`;
     say("");
   } catch (error) {
     element("added").textContent = "";
-    say(error.message);
+    sayError(error);
   }
 }
 
@@ -179,7 +140,7 @@ function example() {
 element("form").addEventListener("submit", (event) => {
   event.preventDefault();
   const question = element("question").value.trim();
-  if (!question) return say("Write a question first.");
+  if (!question) return say("Write a question first.", ["question"]);
   ask(question);
 });
 element("question").addEventListener("keydown", (event) => {
@@ -206,18 +167,11 @@ function first() {
   if (history.length === 0 && /^(local|extractive)/.test(model.generator)) ask(element("question").value);
 }
 
-function label(name) {
-  const text = name.replace(/_/g, " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 async function start() {
   try {
-    const answer = await fetch("model");
-    if (!answer.ok) throw await problem(answer);
-    model = await answer.json();
+    model = await (await call("model")).json();
   } catch (error) {
-    return say(error.message);
+    return sayError(error);
   }
   element("title").textContent = document.title = label(model.name);
   element("about").textContent = `Answers questions from ${model.documents} documents, and names its sources.`;

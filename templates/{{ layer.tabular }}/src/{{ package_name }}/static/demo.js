@@ -4,20 +4,14 @@
 const SHOWN_FIELDS = 12;
 const SHOWN_REASONS = 8;
 const LONGEST_LIST = 200; // more categories than this are typed, with suggestions
-const PAUSE_MS = 150; // wait until the person stops typing
+const PAUSE_MS = 300; // wait until the person stops typing: each answer is read aloud by a screen reader
 
-const element = (id) => document.getElementById(id);
 const format = (value) =>
   Number(value).toLocaleString("en", { maximumFractionDigits: Math.abs(value) >= 1000 ? 0 : 3 });
 
 let model;
 let timer;
 let latest = 0;
-
-function label(name) {
-  const text = name.replace(/_/g, " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
 
 function choice(column, value) {
   const field = document.createElement("select");
@@ -84,19 +78,6 @@ function row() {
   return values;
 }
 
-async function call(path, body) {
-  const headers = { "Content-Type": "application/json" };
-  if (element("api-key").value) headers["X-API-Key"] = element("api-key").value;
-  const answer = await fetch(path, body && { method: "POST", headers, body: JSON.stringify(body) });
-  const content = await answer.json();
-  if (answer.ok) return content;
-  if (answer.status === 401) element("key").hidden = false;
-  const detail = content.detail;
-  throw new Error(
-    Array.isArray(detail) ? detail.map((item) => `${item.loc.slice(1).join(".")}: ${item.msg}`).join("; ") : detail,
-  );
-}
-
 function show(result) {
   showAnswer(result);
   element("warnings").replaceChildren(
@@ -136,14 +117,13 @@ function showReason({ text, effect }, largest) {
 async function update() {
   const mine = ++latest;
   try {
-    const result = await call("explain", row());
+    const answer = await call("explain", json(row()));
+    const result = await answer.json();
     if (mine !== latest) return; // a newer answer is on its way
     show(result);
-    element("message").hidden = true;
+    say("");
   } catch (error) {
-    if (mine !== latest) return;
-    element("message").textContent = error.message;
-    element("message").hidden = false;
+    if (mine === latest) sayError(error);
   }
 }
 
@@ -154,10 +134,9 @@ function later() {
 
 async function start() {
   try {
-    model = await call("model");
+    model = await (await call("model")).json();
   } catch (error) {
-    element("message").textContent = error.message;
-    element("message").hidden = false;
+    sayError(error);
     return;
   }
   const title = label(model.name);

@@ -3,33 +3,12 @@
 const PAUSE_MS = 300; // wait until the typing goes on
 const SHOWN = 10;
 
-const element = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
 
 let model;
 let timer;
 let running = null; // ends the text that is being written
 let prompts = 0;
-
-function label(name) {
-  const text = name.replace(/_/g, " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function say(text) {
-  element("message").textContent = text;
-  element("message").hidden = !text;
-}
-
-async function call(path, body, signal) {
-  const headers = { "Content-Type": "application/json" };
-  if (element("api-key").value) headers["X-API-Key"] = element("api-key").value;
-  const answer = await fetch(path, body && { method: "POST", headers, body: JSON.stringify(body), signal });
-  if (answer.ok) return answer;
-  if (answer.status === 401) element("key").hidden = false;
-  const { detail } = await answer.json();
-  throw new Error(Array.isArray(detail) ? detail.map((item) => item.msg).join("; ") : detail);
-}
 
 function settings() {
   return {
@@ -54,13 +33,13 @@ async function lookAhead() {
   element("prediction").replaceChildren(given(prompt));
   element("detail").textContent = "";
   try {
-    const answer = await call("generate", { ...settings(), prompt, max_tokens: 1 });
+    const answer = await call("generate", json({ ...settings(), prompt, max_tokens: 1 }));
     const { tokens } = await answer.json();
     if (prompt !== element("prompt").value) return; // a newer answer is on its way
     showNext(tokens[0].alternatives, prompt, "After the prompt:");
     say("");
   } catch (error) {
-    say(error.message);
+    sayError(error);
   }
 }
 
@@ -87,7 +66,7 @@ function showNext(alternatives, before, title) {
       button.addEventListener("click", () => {
         halt();
         element("prompt").value = before + text;
-        lookAhead();
+        lookAhead().then(() => element("next").querySelector("button")?.focus());
       });
       const item = document.createElement("li");
       item.append(button);
@@ -101,23 +80,15 @@ function showNext(alternatives, before, title) {
 function halt() {
   if (running) running.abort();
   running = null;
-  element("start").disabled = false;
-  element("stop").disabled = true;
+  exchange("stop", "start");
 }
 
-async function* events(answer) {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const parts = (rest + value).split("\n\n");
-    rest = parts.pop();
-    for (const part of parts) {
-      const name = /^event: (.*)$/m.exec(part)?.[1] ?? "token";
-      yield [name, JSON.parse(/^data: (.*)$/m.exec(part)[1])];
-    }
-  }
+// Disables one button in favour of another, which takes the focus over.
+function exchange(off, on) {
+  const focused = document.activeElement === element(off);
+  element(on).disabled = false;
+  element(off).disabled = true;
+  if (focused) element(on).focus();
 }
 
 async function generate(event) {
@@ -126,9 +97,9 @@ async function generate(event) {
   halt();
   const mine = new AbortController();
   running = mine;
-  element("start").disabled = true;
-  element("stop").disabled = false;
+  exchange("start", "stop");
   say("");
+  element("heard").textContent = "Writing…";
   const prompt = element("prompt").value;
   element("prediction").replaceChildren(given(prompt));
   const started = performance.now();
@@ -136,8 +107,9 @@ async function generate(event) {
   let count = 0;
   try {
     const wanted = Number(element("max-tokens").value);
-    const answer = await call("generate", { ...settings(), prompt, max_tokens: wanted, stream: true }, mine.signal);
-    for await (const [name, data] of events(answer)) {
+    const body = { ...settings(), prompt, max_tokens: wanted, stream: true };
+    const answer = await call("generate", { ...json(body), signal: mine.signal });
+    for await (const [name, data] of eventsOf(answer)) {
       if (name === "error") throw new Error(data.detail);
       if (name === "done") continue;
       count += 1;
@@ -147,14 +119,18 @@ async function generate(event) {
       element("detail").textContent = `${count} tokens, ${rate.toFixed(0)} a second`;
     }
   } catch (error) {
-    if (error.name !== "AbortError") say(error.message);
+    if (error.name !== "AbortError") sayError(error);
   }
-  if (running === mine) halt();
+  if (running && running !== mine) return; // a newer text is being written
+  element("heard").textContent = written; // once, and not token by token
+  halt();
 }
 
 function addToken({ text, probability, alternatives }, before) {
   // A span and no button: a button would be a box of its own, between lines and within words.
-  const token = Object.assign(document.createElement("span"), { className: "token", textContent: text, tabIndex: 0 });
+  const token = Object.assign(document.createElement("span"), { className: "token", textContent: text });
+  // One stop of the Tab key for all tokens; the arrow keys go from one to the next.
+  token.tabIndex = element("prediction").querySelector(".token") ? -1 : 0;
   token.title = percent(probability);
   token.setAttribute("role", "button");
   const choose = () => {
@@ -164,7 +140,12 @@ function addToken({ text, probability, alternatives }, before) {
   };
   token.addEventListener("click", choose);
   token.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") {
+    const next = { ArrowRight: token.nextElementSibling, ArrowLeft: token.previousElementSibling }[event.key];
+    if (next?.matches(".token")) {
+      token.tabIndex = -1;
+      next.tabIndex = 0;
+      next.focus();
+    } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       choose();
     }
@@ -186,7 +167,7 @@ async function start() {
   try {
     model = await (await call("model")).json();
   } catch (error) {
-    say(error.message);
+    sayError(error);
     return;
   }
   const title = label(model.name);
