@@ -1,6 +1,7 @@
 """`copier update`: a newer release reaches a project that its owner has changed, and nothing of the owner's is lost.
 
-The releases are made here: v1.0.0 is this work tree, v1.1.0 changes some files of it.
+Most of it is tried with releases that are made here: v1.0.0 is this work tree, v1.1.0 changes some files of it. The
+last test updates from every release that this repository has a tag of (from one made here, as long as there is none).
 """
 
 import re
@@ -9,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from contract import CHOICES, DEFAULT_STAGE, STAGES
-from copier import run_update
-from repository import commit, git
+from contract import CHOICES, DEFAULT_STAGE, ROOT, STAGES
+from copier import run_copy, run_update
+from repository import commit, git, project_files, repository_files
 
-SHARED = "templates/{{ layer.shared }}"
+COMMON, SHARED = "templates/{{ layer.common }}", "templates/{{ layer.shared }}"
 STAGE = f"templates/{{{{ layer.{STAGES[DEFAULT_STAGE]['layers'][-1]} }}}}"
 # A file of every project, and one of the stage's own; both are edited at the end by the owner, at the top by us.
 SHARED_FILE, STAGE_FILE = ".editorconfig", "params.yaml"
@@ -51,6 +52,12 @@ def old_project(render, tmp_path_factory) -> Path:
     """A project of v1.0.0, as its owner has changed it."""
     project = tmp_path_factory.mktemp("old") / "project"
     shutil.copytree(render(package_name="my_package"), project)
+    make_it_mine(project)
+    return project
+
+
+def make_it_mine(project: Path) -> None:
+    """Commit a project as it was rendered, then what its owner changes."""
     commit(project, "Start")
     append(project / SHARED_FILE, "# mine")
     append(project / STAGE_FILE, "# mine")
@@ -60,7 +67,6 @@ def old_project(render, tmp_path_factory) -> Path:
         (project / name).parent.mkdir(exist_ok=True)
         (project / name).write_text(text, "utf-8", newline="\n")
     commit(project, "Make it mine")
-    return project
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,7 @@ def newer_template(template, tmp_path_factory) -> Path:
     """The template with a release v1.1.0."""
     newer = tmp_path_factory.mktemp("newer") / "template"
     shutil.copytree(template, newer)
-    prepend(newer / SHARED / SHARED_FILE, "# theirs")
+    prepend(newer / COMMON / SHARED_FILE, "# theirs")
     prepend(newer / STAGE / STAGE_FILE, "# theirs")
     replace_first_line(newer / SHARED / f"{DISPUTED_FILE}.jinja", "# their line")
     prepend(newer / SHARED / DELETED_FILE, "# theirs")
@@ -185,3 +191,65 @@ def test_a_stage_that_vanished_stops_the_update(old_project, newer_template, tmp
         update(old_project, newest, tmp_path / "project")
     assert git(tmp_path / "project", "status", "--porcelain") == ""
     assert answers_of(tmp_path / "project")["stage"] == DEFAULT_STAGE
+
+
+NEWEST = "v9999.0.0"
+RELEASES = git(ROOT, "tag", "--list", "v[0-9]*").split()
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory) -> Path:
+    """This repository with its releases, and the work tree as one more."""
+    clone = tmp_path_factory.mktemp("history") / "template"
+    git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
+    take_work_tree(clone)
+    if not RELEASES:
+        prepend(clone / COMMON / SHARED_FILE, "# older")
+        prepend(clone / STAGE / STAGE_FILE, "# older")
+        (clone / SHARED / "gone.txt").write_text("older\n", "utf-8")
+        commit(clone, "Older", tag="v0.1.0")
+        take_work_tree(clone)
+    commit(clone, "Newest", tag=NEWEST)
+    return clone
+
+
+def take_work_tree(clone: Path) -> None:
+    """Give a clone exactly the files of this work tree."""
+    for name in git(clone, "ls-files", "-z").split("\0"):
+        if name:
+            (clone / name).unlink(missing_ok=True)
+    (clone / SHARED / "gone.txt").unlink(missing_ok=True)
+    for file in repository_files():
+        copy = clone / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+
+
+@pytest.mark.parametrize("release", RELEASES or ["v0.1.0"])
+def test_a_project_of_every_release_can_be_updated(history, render, tmp_path, release):
+    mine = tmp_path / "mine"
+    answers = {"stage": DEFAULT_STAGE, "package_name": "my_package"}
+    run_copy(str(history), mine, data=answers, vcs_ref=release, defaults=True, quiet=True, unsafe=False)
+    make_it_mine(mine)
+    project = update(mine, history, tmp_path / "project")
+    assert answers_of(project)["_commit"] == NEWEST
+    for name, text in OWNED_BY_USER.items():
+        assert (project / name).read_text("utf-8") == text
+    assert not (project / DELETED_FILE).exists()
+    assert not list(project.rglob("*.rej"))
+    # What the owner wrote is there, beside what is new or between the markers of a conflict that git knows of.
+    for name, line in {SHARED_FILE: "# mine", STAGE_FILE: "# mine", DISPUTED_FILE: "# my line"}.items():
+        assert line in lines_of(project / name)
+    marked = {
+        name
+        for name in git(project, "ls-files").splitlines()
+        if (project / name).exists() and b"\n<<<<<<< " in b"\n" + (project / name).read_bytes()
+    }
+    unmerged = {line[3:] for line in git(project, "status", "--porcelain").splitlines() if line.startswith("UU")}
+    assert marked == unmerged
+    # Everything that the owner never touched is what a new project has.
+    new = render(**answers)
+    touched = {SHARED_FILE, STAGE_FILE, DISPUTED_FILE, DELETED_FILE, ".copier-answers.yml", *OWNED_BY_USER}
+    for name in set(project_files(new)) - touched:
+        assert (project / name).read_bytes() == (new / name).read_bytes(), name
+    assert not (project / "gone.txt").exists()
