@@ -7,23 +7,22 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from rendering import ROOT, command
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a command in a project, which must not take this repository's environment for its own."""
+    return {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
 
 
 def main(name: str = "house-prices") -> int:
     """Run the demo of `examples/NAME.yml` and return its exit code."""
     project = ROOT / "build" / name
     if not project.exists():
-        answers = ROOT / "examples" / f"{name}.yml"
-        # HEAD and what is not committed yet, not the newest release: this is the template as it stands here.
-        render = ["copier", "copy", "--vcs-ref=HEAD", "--defaults", "--data-file", answers, ROOT, project]
-        subprocess.run([sys.executable, "-W", "ignore", "-m", *render], check=True)
-    # The project has an environment of its own; the one of this repository must not be taken for it.
-    env = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+        subprocess.run(command(name, project), check=True)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl+C is for the service; this script waits until it has ended
-    return subprocess.call(["uv", "run", "poe", "demo"], cwd=project, env=env)
+    return subprocess.call(["uv", "run", "poe", "demo"], cwd=project, env=environment())
 
 
 if __name__ == "__main__":

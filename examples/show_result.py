@@ -24,8 +24,12 @@ def section(text: str, name: str) -> re.Match[str]:
 
 
 def shown(readme: str) -> str:
-    """Return the first part of an example's results: up to its rule of the baseline, without the pictures."""
-    text = section(readme, "results")[2].split("\nThe rule that is a baseline:")[0]
+    """Return the first part of an example's results: up to its rule of the baseline, without the pictures.
+
+    Of a project that was replayed, what happened then is its result.
+    """
+    name = "replay" if "<!-- replay:begin -->" in readme else "results"
+    text = section(readme, name)[2].split("\nThe rule that is a baseline:")[0]
     lines = [line for line in text.strip().splitlines() if not line.startswith("![")]
     return "\n".join(lines).strip()
 
