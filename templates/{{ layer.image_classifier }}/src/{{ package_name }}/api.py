@@ -198,7 +198,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             if app.state.model is not None:
                 content = schema["paths"][path]["post"]["requestBody"]["content"]
                 content["application/json"]["example"] = {"image": app.state.model.predictor.card.example}
-        if settings.api_key:
+        if settings.needs_key:
             ask_for_key(schema, ("/predict", "/explain"))
         return schema
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from .calibration import Floats, probabilities
 from .images import ImageError, Pixels, read_image
 from .model_folder import ModelCard, fingerprint, read_folder
-from .settings import Settings
+from .settings import Settings, threads_for
 
 # An image whose brightest and darkest pixel differ by less shows nothing.
 LEAST_CONTRAST = 16
@@ -97,7 +97,7 @@ class Predictor:
 
     def __init__(self, graph: bytes, card: Card, threads: int) -> None:
         settings = ort.SessionOptions()
-        settings.intra_op_num_threads = threads
+        settings.intra_op_num_threads = threads_for(threads)
         settings.inter_op_num_threads = 1
         self.session = ort.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
         self.card = card
@@ -108,7 +108,8 @@ class Predictor:
 
         Args:
             folder: Where it lies.
-            threads: For one image a second thread costs more than it gains; 0 uses every core, for many images.
+            threads: For one image a second thread costs more than it gains. 0, for many images, uses as many as
+                OMP_NUM_THREADS says, or every core.
 
         Raises:
             OSError: If a file is not there.

@@ -124,7 +124,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     async def documents(request: Request) -> Response:
         """Add a document to the running service, or replace the one of its name. Needs an API key to be set."""
-        if settings.api_key is None:
+        if not settings.needs_key:
             raise HTTPException(403, "Documents can be added only if API_KEY is set.")
         desk: Desk = model_of(request)
         name, content = await document_of(request)
@@ -174,7 +174,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if app.state.model is not None:
             content = schema["paths"]["/ask"]["post"]["requestBody"]["content"]
             content["application/json"]["example"] = app.state.model.base.card.example
-        if settings.api_key:
+        if settings.needs_key:
             ask_for_key(schema, ("/ask", "/documents"))
         return schema
 

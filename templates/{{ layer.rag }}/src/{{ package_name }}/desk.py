@@ -62,7 +62,7 @@ class Desk:
         return self.base.info | {
             "generator": "extractive" if generator is None else generator.name,
             "added_documents": sorted(self.added),
-            "takes_documents": self.settings.api_key is not None,
+            "takes_documents": self.settings.needs_key,
         }
 
     @property

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from .settings import Settings
+from .settings import Settings, threads_for
 
 Vectors = NDArray[np.float32]
 
@@ -47,7 +47,7 @@ class MiniLM:
         """Load the model.
 
         Args:
-            threads: Of one run; 0 uses every core.
+            threads: Of one run; 0 uses as many as OMP_NUM_THREADS says, or every core.
 
         Raises:
             OSError: If the packages are not installed.
@@ -58,7 +58,7 @@ class MiniLM:
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(LONGEST)
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads_for(threads)
         options.inter_op_num_threads = 1
         self.session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.identity = f"minilm-{hashlib.sha256(graph + self.tokenizer.to_str().encode()).hexdigest()[:12]}"
@@ -78,6 +78,21 @@ class MiniLM:
         taken = {each.name: inputs[each.name] for each in self.session.get_inputs()}
         mean: Vectors = self.session.run(None, taken)[0][0].mean(axis=0)
         return mean
+
+
+class Remembering:
+    """An embedder that embeds no text twice, for questions that are searched in several ways."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder, self.identity = embedder, embedder.identity
+        self.known: dict[str, Vectors] = {}
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return vectors of length 1, shape (texts, dimensions)."""
+        for text in texts:
+            if text not in self.known:
+                self.known[text] = self.embedder.embed([text])[0]
+        return np.stack([self.known[text] for text in texts])
 
 
 def folder_of(package: str) -> Path:

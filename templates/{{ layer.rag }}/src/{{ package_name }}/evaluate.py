@@ -22,13 +22,14 @@ from .bm25 import best, words_of
 from .bootstrap import Floats
 from .config import CANDIDATE, REPORTS
 from .documents import QUESTIONS, Question, read_rows
+from .embedders import Remembering
 from .generators import GeneratorError, open_generator
 from .judging import Judge, summarised
 from .knowledge_base import KnowledgeBase
 from .model_folder import write_atomically
 from .params import Params, load_params
 from .ranking import DECISIVE, DEPTH, judge_all, relevant
-from .retrieval import positions_of
+from .retrieval import Retriever, positions_of
 from .settings import Settings
 from .tuning import choices_of
 
@@ -42,8 +43,9 @@ def rankings_of(base: KnowledgeBase, questions: Sequence[Question], params: Para
     weight = f"hybrid {base.card.choice.dense_weight:g}"
     hybrid = tried.get(weight, list(tried.values())[-1])
     searches = {"model": base.card.choice, "bm25": tried["bm25"], "dense": tried["dense"], "hybrid": hybrid}
+    retriever = Retriever(base.bm25, base.vectors, Remembering(base.embedder))
     ranked: dict[str, list[list[int]]] = {
-        name: [list(positions_of(base.search(each.text, choice, DEPTH))) for each in questions]
+        name: [list(positions_of(retriever.search(each.text, choice, DEPTH))) for each in questions]
         for name, choice in searches.items()
     }
     words = [set(words_of(chunk.searched)) for chunk in base.passages]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .embedders import folder_of
 from .prompts import Message
-from .settings import Settings
+from .settings import Settings, threads_for
 
 if TYPE_CHECKING:  # the library takes half a second to load, and is needed only for its API
     from openai.types.chat import ChatCompletionMessageParam
@@ -137,7 +137,7 @@ class LocalModel:
 
 def threads_of(settings: Settings) -> int:
     """Return how many threads the local model uses: as set, else as for other libraries, else one for each core."""
-    return settings.llm_threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
+    return threads_for(settings.llm_threads) or os.cpu_count() or 1
 
 
 def messages_of(message: Message) -> "list[ChatCompletionMessageParam]":

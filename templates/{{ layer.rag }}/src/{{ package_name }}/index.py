@@ -14,7 +14,7 @@ from . import prompts, tracking
 from .config import CANDIDATE, REPORTS
 from .documents import CHUNKS, QUESTIONS, Chunk, Question, read_rows
 from .embed import EMBEDDINGS, embed_chunks
-from .embedders import open_embedder
+from .embedders import Remembering, open_embedder
 from .knowledge_base import EXAMPLE, Card, build, index_words
 from .model_folder import write_atomically
 from .params import IndexSection, Params, load_params
@@ -67,7 +67,7 @@ def build_candidate(params: Params, settings: Settings, origin: dict[str, str]) 
     index = HNSW.of(vectors) if kind == "hnsw" else Exact(vectors)
     words = index_words(chunks)
     seconds = time.perf_counter() - started
-    choice, report = tune(Retriever(words, index, embedder), chunks, questions, params.retrieve)
+    choice, report = tune(Retriever(words, index, Remembering(embedder)), chunks, questions, params.retrieve)
     card = build(
         CANDIDATE,
         chunks,

@@ -235,7 +235,7 @@ class KnowledgeBase:
         elif card.kind == "hnsw":
             vectors = HNSW.load(card.path(folder, "neighbours"))
         else:
-            vectors = Exact(np.load(card.path(folder, "vectors")))
+            vectors = Exact.load(card.path(folder, "vectors"))
         return cls(card, passages, BM25.load(card.path(folder, "words")), vectors, embedder)
 
     @property

@@ -16,6 +16,10 @@ from .embedders import Vectors
 # Of HNSW (Malkov and Yashunin 2018): neighbours of a node, and how many candidates are looked at.
 CONNECTIVITY, LOOKED_AT_ADDING, LOOKED_AT_SEARCHING = 16, 128, 128
 
+# A file is opened without reading it: its pages come into memory as they are needed. Not on Windows, which would not
+# let a newer file take the place of an open one.
+MAPPED = sys.platform != "win32"
+
 
 class VectorIndex(Protocol):
     """An index of vectors of length 1."""
@@ -35,6 +39,16 @@ class Exact:
 
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
+
+    @classmethod
+    def load(cls, path: Path) -> "Exact":
+        """Open a file of vectors.
+
+        Raises:
+            OSError: If the file is not there.
+            ValueError: If it holds no array.
+        """
+        return cls(np.load(path, mmap_mode="r" if MAPPED else None))
 
     def search(self, query: Vectors, count: int) -> tuple[Positions, Scores]:
         """Return positions and cosines of the nearest vectors, nearest first."""
@@ -74,7 +88,7 @@ class HNSW:
 
     @classmethod
     def load(cls, path: Path) -> "HNSW":
-        """Open a file without reading it: its pages come into memory as they are needed.
+        """Open the file of a graph.
 
         Raises:
             OSError: If the file is not there.
@@ -83,8 +97,8 @@ class HNSW:
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not there")
         try:
-            # Windows would not let a newer file of this name take its place.
-            index = Index.restore(str(path), view=sys.platform != "win32")
+            # Nobody asks for the vector of a key, and to prepare for it takes as long as all the rest.
+            index = Index.restore(str(path), view=MAPPED, enable_key_lookups=False)
         except Exception as error:  # usearch raises errors of many kinds
             raise ValueError(f"{path} is damaged: {error}") from error
         if index is None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -38,6 +39,9 @@ def download(url: str, sha256: str | None, destination: Path) -> None:
         if sha256 is not None and found != sha256:
             raise DownloadError(f"checksum {found}, expected {sha256}")
         partial.replace(destination)
+    except urllib.error.HTTPError as error:  # which is the server's answer, too, and still open
+        error.close()
+        raise
     except http.client.HTTPException as error:  # an address with a space in it, or half an answer
         raise DownloadError(str(error) or repr(error)) from error
     finally:

@@ -82,11 +82,14 @@ def install(card: ModelCard, source: Path, champion: Path, request: Any) -> None
     """
     champion.mkdir(parents=True, exist_ok=True)
     for name in card.files:
-        shutil.copyfile(source / name, champion / name)
+        # Not onto a file of that name: a running service may have it mapped into memory.
+        partial = champion / f"{name}.partial"
+        shutil.copyfile(source / name, partial)
+        partial.replace(champion / name)
     write_atomically(champion / "example.json", json.dumps(request, indent=2) + "\n")
     write_atomically(champion / "model.json", card.model_dump_json(indent=2) + "\n")
     for name in card.files:
-        kind = f"{name.partition('-')[0]}-*{Path(name).suffix}"
+        kind = f"{name.partition('-')[0]}-*{Path(name).suffix}*"  # and what an interrupted copy has left
         for old in champion.glob(kind):
             if old.name not in card.files:
                 with suppress(PermissionError):  # on Windows, while a service still reads it

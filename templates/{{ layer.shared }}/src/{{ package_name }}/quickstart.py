@@ -47,7 +47,7 @@ def main() -> None:
     python = sys.executable
     ensure_git()
     step("Run the pipeline: data, training, evaluation, promotion", python, "-m", "dvc", "repro")
-    step("Write the results into the README", python, "-m", f"{__package__}.report")
+    step("Write the results into the documents", python, "-m", f"{__package__}.report")
     url = f"http://{settings.host}:{settings.port}"
     print(f"\n=== Serve the model\n    {url}        the demo page\n    {url}/docs   the API", flush=True)
     if sys.stdout.isatty():  # a person is watching

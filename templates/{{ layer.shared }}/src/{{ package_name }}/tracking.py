@@ -77,13 +77,23 @@ def git_commit() -> str:
     return answer.stdout.strip()
 
 
+def locked_outputs(lock: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return what dvc.lock notes of the outputs of each pipeline stage; nothing before the first run."""
+    content = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else None
+    stages = content.get("stages", {}) if isinstance(content, dict) else {}
+    return {name: stage.get("outs", []) for name, stage in stages.items()}
+
+
 def data_hash(path: str, lock: Path = Path("dvc.lock")) -> str:
     """Return the MD5 that DVC recorded for a file of the pipeline, or `unknown` before the first run."""
-    if not lock.exists():
-        return "unknown"
-    stages = yaml.safe_load(lock.read_text(encoding="utf-8")).get("stages", {})
-    entries = [out for stage in stages.values() for out in stage.get("outs", [])]
-    return next((out["md5"] for out in entries if out["path"] == path), "unknown")
+    outputs = [out for outs in locked_outputs(lock).values() for out in outs]
+    return next((out["md5"] for out in outputs if out["path"] == path), "unknown")
+
+
+def raw_data(lock: Path = Path("dvc.lock")) -> dict[str, str]:
+    """Return the MD5 of the files and folders that the pipeline begins with; nothing before the first run."""
+    outputs = locked_outputs(lock).get("data", [])
+    return {out["path"]: out["md5"] for out in outputs if out["path"].startswith("data/")}
 
 
 def origin(run_id: str, logged_as: str, data_path: str) -> dict[str, str]:

@@ -19,6 +19,8 @@ def best_of(
 ) -> dict[str, Any]:
     """Score every trial and return the one with the smallest error; each is printed and logged as it ends.
 
+    Where there is only one, nothing is to be chosen, and it is not scored.
+
     Args:
         trials: What is tried; `score` is called with each.
         score: Returns the error of a trial, averaged over the folds.
@@ -26,8 +28,10 @@ def best_of(
         mlflow: The module, with a run open.
 
     Returns:
-        `best`, the best trial, and `trials`, all of them, each with its error under the key `unit`.
+        `best`, the best trial, and `trials`, all of them, each with its error under the key `unit` if it was scored.
     """
+    if len(trials) == 1:
+        return {"best": trials[0], "trials": list(trials)}
     scored = []
     for number, trial in enumerate(trials, start=1):
         started = time.perf_counter()

@@ -1,10 +1,9 @@
 """Metrics of predictions, for `GET /metrics`: do they still look as they did? `api.py` calls it for each answer."""
 
-from typing import Any
-
 from prometheus_client import CollectorRegistry, Histogram
 
 from .predict import Predictor
+from .table_service import Answered, warnings_counter
 
 
 class Observer:
@@ -17,10 +16,12 @@ class Observer:
             buckets=bucket_edges(predictor),
             registry=registry,
         )
+        self.warnings = warnings_counter(registry)
 
-    def observe(self, answers: list[dict[str, Any]]) -> None:
+    def observe(self, answered: Answered) -> None:
         """Note the predictions of one request."""
-        for answer in answers:
+        self.warnings.inc(answered.warnings)
+        for answer in answered.answers:
             self.values.observe(answer["prediction"])
 
 

@@ -108,7 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             for path in OPENAI_PATHS:
                 content = schema["paths"][path]["post"]["requestBody"]["content"]
                 content["application/json"]["schema"]["properties"]["model"]["enum"] = [card.name]
-        if settings.api_key:
+        if settings.needs_key:
             ask_for_key(schema, ("/generate", *OPENAI_PATHS))
         return schema
 

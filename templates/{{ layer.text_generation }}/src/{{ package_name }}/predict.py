@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from .generation import Generation, Logits, Past, Sampling
 from .model_folder import ModelCard, fingerprint, read_folder
-from .settings import Settings
+from .settings import Settings, threads_for
 from .tokenizer import Tokens, encode_document, token_bytes
 
 
@@ -69,7 +69,7 @@ class Predictor:
 
     def __init__(self, graph: bytes, card: Card, tokenizer: Tokenizer, threads: int) -> None:
         settings = ort.SessionOptions()
-        settings.intra_op_num_threads = threads
+        settings.intra_op_num_threads = threads_for(threads)
         settings.inter_op_num_threads = 1
         self.session = ort.InferenceSession(graph, settings, providers=["CPUExecutionProvider"])
         self.card, self.tokenizer = card, tokenizer
@@ -82,7 +82,7 @@ class Predictor:
 
         Args:
             folder: Where it lies.
-            threads: Of one step; 0 uses every core.
+            threads: Of one step; 0 uses as many as OMP_NUM_THREADS says, or every core.
 
         Raises:
             OSError: If a file is not there.
