@@ -7,12 +7,16 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import pairs
 import pytest
 from contract import DEFAULT_STAGE, ROOT, STAGES
 from copier import run_copy
 from repository import commit, repository_files
 
 Render = Callable[..., Path]
+
+# The file of the tests that come first in each stage: they train its project.
+TRAINS = "test_demo"
 
 # The machine's own git settings must not decide a test, and there must be an identity to commit with.
 GIT_ENVIRONMENT = {
@@ -29,12 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite-expected", action="store_true", help="rewrite the file lists in tests/expected/")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(pairs)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Cheapest tests first: seconds, then minutes, then stage by stage, each with its image at the end.
+    """Cheapest tests first: seconds, then minutes, then those of a trained project.
 
-    A trained project serves all tests of its stage: who came back to a stage later would train it again. The groups are
-    set before xdist reads them, and the order after pytest has set its own.
+    The groups are set before xdist reads them, and the order after pytest has set its own.
     """
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
@@ -48,21 +55,32 @@ def parameter(item: pytest.Item, name: str) -> Any:
 
 
 def group(item: pytest.Item) -> str:
-    """Return the name of the tests that one process runs together: they share a trained project, or rendered ones."""
-    _, stage, _ = cost(item)
-    if stage:
-        return parameter(item, "stage")
+    """Return the name of the tests that one process runs together: they share what takes a while to make."""
+    stage = parameter(item, "stage")
+    if stage and cost(item)[0] == SLOW_OF_A_STAGE:
+        return f"{stage} {item.path.stem}"
     answers = parameter(item, "answers")
-    return f"{item.path.stem} {json.dumps(answers)}" if answers else item.path.stem
+    return json.dumps(answers) if answers else item.path.stem
 
 
-def cost(item: pytest.Item) -> tuple[int, int, bool]:
-    """Return what tests are sorted by: how slow, which stage, with Docker or without."""
+QUICK, SLOW, SLOW_OF_A_STAGE = range(3)
+
+
+def cost(item: pytest.Item) -> tuple[int, int, int, str]:
+    """Return what tests are sorted by: how slow, what comes first among the slow ones, which stage, which file.
+
+    First a project of every stage is trained, by the tests of its demo: no other test then waits for it. The longest
+    files follow, those of one stage alone and the images, so that no process has much left to do when the others end.
+    """
     docker = item.get_closest_marker("docker") is not None
     if not docker and item.get_closest_marker("slow") is None:
-        return 0, 0, False
+        return QUICK, 0, 0, ""
     stage = parameter(item, "stage")
-    return (1, 0, docker) if stage is None else (2, 1 + list(STAGES).index(stage), docker)
+    if stage is None:
+        return SLOW, docker, 0, ""
+    named = item.get_closest_marker("stages")
+    rank = 0 if item.path.stem == TRAINS else 1 if named and named.args else 2 if docker else 3
+    return SLOW_OF_A_STAGE, rank, list(STAGES).index(stage), item.path.stem
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -94,6 +112,7 @@ def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
             project = tmp_path_factory.mktemp("project")
             run_copy(str(template), project, data=answers, defaults=True, quiet=True, unsafe=False)
             projects[key] = project
+            pairs.tried("rendered and checked", **answers)
         return projects[key]
 
     return render_once

@@ -17,6 +17,8 @@ EXPECTED = ROOT / "tests" / "expected"
 
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
 STAGES: dict[str, Any] = CONFIG["stages"]["default"]
+# Stages whose project trains a model and serves it. The others have no layer `shared`, and fewer questions.
+SERVICES: dict[str, Any] = {key: spec for key, spec in STAGES.items() if "service_verb" in spec}
 QUESTIONS: dict[str, Any] = {name: spec for name, spec in CONFIG.items() if isinstance(spec, dict) and "help" in spec}
 CHOICES: dict[str, list[str]] = {
     name: list(STAGES) if name == "stage" else list(spec["choices"].values())
@@ -27,16 +29,17 @@ FREE_TEXT = [name for name in QUESTIONS if name not in CHOICES and name != "pack
 # Long enough to break paths that are too long; lists of files show it as `my_package`.
 LONGEST_PACKAGE_NAME = "a" * 40
 DEFAULT_STAGE = next(iter(STAGES))
+# One stage of each kind: with a service, and without.
+KINDS = [DEFAULT_STAGE, *(stage for stage in STAGES if stage not in SERVICES)]
 # Answers without which a question is not asked.
 PREREQUISITES = {
-    "data_remote_url": {"data_remote": "s3"},
-    "mlflow_uri": {"mlflow_backend": "server"},
+    "data_remote": {"stage": DEFAULT_STAGE},
+    "data_remote_url": {"stage": DEFAULT_STAGE, "data_remote": "s3"},
+    "mlflow_backend": {"stage": DEFAULT_STAGE},
+    "mlflow_uri": {"stage": DEFAULT_STAGE, "mlflow_backend": "server"},
     "torch_build": {"stage": "image_classifier"},
     "approach": {"stage": "text_generation"},
 }
-
-# Every two choices of two different questions occur together in one of these.
-PAIRWISE: list[dict[str, str]] = [dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list(CHOICES.values()))]
 
 
 def combinations(*questions: str) -> list[dict[str, str]]:
@@ -70,6 +73,24 @@ def is_asked(question: str, answers: dict[str, str]) -> bool:
     """Whether Copier asks a question after these answers: what its `when` says."""
     condition = QUESTIONS[question].get("when", "true")
     return VALIDATORS.from_string(condition).render(answers).strip().lower() == "true"
+
+
+def covering(stage: str) -> list[dict[str, str]]:
+    """The fewest answers for a stage in which every choice of a question that is asked occurs; the others' defaults."""
+    choices = {
+        name: choices if is_asked(name, {"stage": stage}) else [QUESTIONS[name]["default"]]
+        for name, choices in CHOICES.items()
+        if name != "stage"
+    }
+    rows = range(max(map(len, choices.values())))
+    return [{"stage": stage} | {name: of[row % len(of)] for name, of in choices.items()} for row in rows]
+
+
+# Every two choices of two different questions occur together in one of these, for the stages with a service. The
+# others have few questions, and share the answers to them.
+PAIRWISE: list[dict[str, str]] = [
+    dict(zip(CHOICES, row, strict=True)) for row in AllPairs(list((CHOICES | {"stage": list(SERVICES)}).values()))
+] + [answers for stage in STAGES if stage not in SERVICES for answers in covering(stage)]
 
 
 def refusal(question: str, answer: str, **others: str) -> str:

@@ -95,3 +95,13 @@ def test_the_demo_renders_the_example_once_and_runs_its_demo(stand_in, template,
     second = run(repository / "examples" / "demo.py", path=path)
     assert second.stdout.strip() == f"{project}: run poe demo"
     assert (project / "README.md").read_text("utf-8") == "mine\n"
+
+
+def test_one_command_renders_every_example(template, tmp_path):
+    repository = shutil.copytree(template, tmp_path / "repository")
+    done = run(repository / "examples" / "rendering.py", path=os.environ["PATH"])
+    assert done.returncode == 0, done.stderr
+    examples = sorted(path.stem for path in (ROOT / "examples").glob("*.yml"))
+    assert done.stdout.splitlines() == [f"build/{name}" for name in examples]
+    answers = [repository / "build" / name / ".copier-answers.yml" for name in examples]
+    assert all(file.exists() for file in answers)

@@ -6,13 +6,19 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from contract import CONFIG, LONGEST_PACKAGE_NAME, PAIRWISE, QUESTIONS, STAGES, is_asked, label
+from contract import CONFIG, LONGEST_PACKAGE_NAME, PAIRWISE, QUESTIONS, SERVICES, STAGES, is_asked, label
 from repository import project_files
 
 SHELL = {"fastapi", "httptools", "prometheus-client", "pydantic", "pydantic-settings", "uvicorn", "uvloop"}
+SCHEMAS = {
+    "vendor.github-workflows": ".github/workflows/*.yml",
+    "vendor.gitlab-ci": ".gitlab-ci.yml",
+    "vendor.compose-spec": "compose*.yaml",
+}
 # Names that stand for an answer or a table; a plain file that holds one in braces lacks the `.jinja` suffix.
 VARIABLES = "|".join([name for name in CONFIG if not name.startswith("_")] + ["_copier_\\w+"])
 
@@ -25,6 +31,14 @@ def answers(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def project(answers, render) -> Path:
     return render(**answers, package_name=LONGEST_PACKAGE_NAME)
+
+
+@pytest.fixture
+def service_spec(answers) -> dict[str, Any]:
+    """The stage table's row of a stage with a service; tests of it are skipped for any other."""
+    if answers["stage"] not in SERVICES:
+        pytest.skip("a stage without a service")
+    return SERVICES[answers["stage"]]
 
 
 def texts(project: Path) -> dict[str, str]:
@@ -99,18 +113,49 @@ def test_python_is_clean_whatever_the_package_is_called(stage, name, render):
 
 
 def ruff(project: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, encoding="utf-8", check=False)
-    return done.stdout if done.returncode else ""
+    return printed(project, "ruff", *arguments, "--no-cache", ".")
 
 
+@pytest.mark.usefixtures("service_spec")
+def test_the_dockerfile_has_no_lint_errors(project):
+    """No finding of any level. Packages of Debian have no version: the image is built anew to get their fixes."""
+    assert printed(project, "hadolint", "--failure-threshold", "style", "--ignore", "DL3008", "Dockerfile") == ""
+
+
+def test_workflows_pipelines_and_compose_files_fit_their_schemas(project):
+    """The schemas that editors use, as they come with check-jsonschema."""
+    for schema, pattern in SCHEMAS.items():
+        files = [str(path.relative_to(project)) for path in sorted(project.glob(pattern))]
+        if files:
+            assert printed(project, "check-jsonschema", "--builtin-schema", schema, *files) == ""
+
+
+def test_links_between_documents_lead_somewhere(project):
+    """Pictures in reports/ come with the first run."""
+    for name in project_files(project):
+        if name.endswith(".md"):
+            text = re.sub(r"```.*?```", "", (project / name).read_text("utf-8"), flags=re.DOTALL)
+            links = {link for link in re.findall(r"\]\(([^)\s#]+)", text) if "://" not in link and ":" not in link}
+            assert not [link for link in links if not link.startswith("reports/") and not (project / link).exists()]
+
+
+def printed(project: Path, program: str, *arguments: str) -> str:
+    """What a program finds fault with; nothing if it ends well."""
+    path = Path(sys.executable).parent / program
+    done = subprocess.run(
+        [path, *arguments], cwd=project, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+@pytest.mark.usefixtures("service_spec")
 def test_the_dockerfile_asks_no_hub_for_its_syntax(project):
     assert "syntax=" not in (project / "Dockerfile").read_text("utf-8").replace(" ", "")
 
 
-def test_the_service_depends_only_on_what_serves(project, answers):
+def test_the_service_depends_only_on_what_serves(project, service_spec):
     pyproject = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
-    assert requirements(pyproject["project"]["dependencies"]) == SHELL | set(STAGES[answers["stage"]]["serve"])
+    assert requirements(pyproject["project"]["dependencies"]) == SHELL | set(service_spec["serve"])
 
 
 def test_every_requirement_has_a_lower_bound(project):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from contract import CONFIG, EXPECTED, FREE_TEXT, PREREQUISITES, QUESTIONS, STAGES
+from contract import CONFIG, EXPECTED, FREE_TEXT, PREREQUISITES, QUESTIONS, SERVICES, STAGES
 
 
 @pytest.mark.parametrize("setting", ["_tasks", "_migrations", "_jinja_extensions"])
@@ -61,15 +61,15 @@ def test_every_conditional_question_is_tested_with_its_condition():
     assert {name for name, spec in QUESTIONS.items() if "when" in spec} == set(PREREQUISITES)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", SERVICES)
 def test_every_package_of_a_stage_has_a_version(stage):
-    spec = STAGES[stage]
+    spec = SERVICES[stage]
     assert set(spec["serve"] + spec["train"] + spec["explore"] + spec["stubs"]) <= set(CONFIG["versions"]["default"])
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", SERVICES)
 def test_no_stage_serves_with_a_training_package(stage):
-    spec = STAGES[stage]
+    spec = SERVICES[stage]
     assert not set(spec["serve"]) & {*spec["train"], *spec["explore"], "mlflow", "dvc"}
 
 
@@ -79,4 +79,4 @@ def test_what_copier_excludes_by_default_is_excluded(pattern):
 
 
 def test_files_that_belong_to_the_user_are_never_overwritten():
-    assert {"uv.lock", "schema.yaml"} <= set(CONFIG["_skip_if_exists"])
+    assert {"uv.lock", "schema.yaml", "docs/demo.png"} <= set(CONFIG["_skip_if_exists"])

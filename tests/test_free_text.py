@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from contract import CHOICES, FREE_TEXT, PREREQUISITES, refusal
+from contract import CHOICES, DEFAULT_STAGE, FREE_TEXT, KINDS, PREREQUISITES, SERVICES, is_asked, refusal
 from copier import run_copy, run_update
 from markdown_it import MarkdownIt
 from repository import commit, project_files
@@ -139,19 +139,23 @@ NEVER += ["right-to-left override", "bidirectional isolate", "byte order mark", 
 ONE_LINERS = ["project_name", "description", "author_name"]
 
 
-def accepted_by(text: str) -> dict[str, str]:
-    """Answers that put the text wherever it is accepted."""
-    conditions = {name: answer for question in FREE_TEXT for name, answer in PREREQUISITES.get(question, {}).items()}
-    places = {question: text for question in FREE_TEXT if not refusal(question, text)}
-    return conditions | {"package_name": "my_package"} | places if places else {}
+def accepted_by(text: str, stage: str = DEFAULT_STAGE) -> dict[str, str]:
+    """Answers that put the text wherever a project of this stage accepts it."""
+    asked = [name for name in FREE_TEXT if is_asked(name, PREREQUISITES.get(name, {}) | {"stage": stage})]
+    conditions = {name: answer for question in asked for name, answer in PREREQUISITES.get(question, {}).items()}
+    places = {question: text for question in asked if not refusal(question, text)}
+    return conditions | {"stage": stage, "package_name": "my_package"} | places if places else {}
 
 
-ACCEPTED = {name: text for name, text in HOSTILE.items() if accepted_by(text)}
+ACCEPTED = {name: accepted_by(text) for name, text in HOSTILE.items() if accepted_by(text)}
+# What the files of another kind of project can go wrong with.
+DECISIVE = ["quotes", "backslashes", "chinese", "jinja expression", "html", "markdown", "yaml flow", "toml table"]
+ACCEPTED |= {f"{name}, {stage}": accepted_by(HOSTILE[name], stage) for stage in KINDS[1:] for name in DECISIVE}
 
 
 @pytest.fixture(scope="module", params=ACCEPTED.values(), ids=ACCEPTED)
 def answers(request: pytest.FixtureRequest) -> dict[str, str]:
-    return accepted_by(request.param)
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +220,15 @@ def test_name_description_and_author_are_exact_in_pyproject(project, answers):
     assert values == {key: answers.get(key, values[key]) for key in values}
 
 
+def test_name_description_and_author_are_exact_in_what_the_portfolio_reads(project, answers):
+    if recorded(project)["stage"] not in SERVICES:  # the page itself, which reads other projects' files
+        assert not (project / "project.yml").exists()
+        return
+    found = yaml.safe_load((project / "project.yml").read_text("utf-8"))
+    names = {"title": "project_name", "summary": "description", "author": "author_name"}
+    assert {key: answers.get(name, found[key]) for key, name in names.items()} == {key: found[key] for key in names}
+
+
 def test_answers_are_exact_in_the_answers_file(project, answers):
     assert answers.items() <= recorded(project).items()
 
@@ -223,6 +236,16 @@ def test_answers_are_exact_in_the_answers_file(project, answers):
 def test_the_project_name_is_exact_in_the_readme(project, answers):
     if "project_name" in answers:
         assert title(project) == answers["project_name"].strip()
+
+
+def test_names_and_description_are_exact_in_the_settings_of_a_website(project, answers):
+    """They land in HTML as they stand there."""
+    if (project / "zensical.toml").exists():
+        found = tomllib.loads((project / "zensical.toml").read_text("utf-8"))["project"]
+        settings = {"project_name": "site_name", "description": "site_description", "author_name": "site_author"}
+        shown = {question: found[setting] for question, setting in settings.items() if question in answers}
+        assert {question: html.unescape(text) for question, text in shown.items()} == {q: answers[q] for q in shown}
+        assert not [text for text in shown.values() if re.search('[<>"]', text)]
 
 
 def test_the_author_is_exact_in_the_licence(project, answers):

@@ -114,5 +114,5 @@ def test_the_lint_rules_are_those_of_a_generated_project(render):
     theirs = tomllib.loads((render() / "pyproject.toml").read_text("utf-8"))
     assert ours["tool"]["ruff"]["lint"]["select"] == theirs["tool"]["ruff"]["lint"]["select"]
     assert ours["tool"]["ruff"]["line-length"] == theirs["tool"]["ruff"]["line-length"]
-    ruff = [line for line in ours["dependency-groups"]["dev"] if line.startswith("ruff>")]
+    ruff = [line for line in ours["dependency-groups"]["dev"] if str(line).startswith("ruff>")]
     assert ruff == [line for line in theirs["dependency-groups"]["dev"] if line.startswith("ruff>")]

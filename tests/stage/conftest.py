@@ -1,5 +1,6 @@
 """Fixtures: a template snapshot, a fresh project of each stage, and the same project after its first run."""
 
+import json
 import os
 import shutil
 import socket
@@ -13,6 +14,8 @@ import copier
 import httpx
 import pytest
 import yaml
+from once import make_once
+from pairs import tried
 from playwright.sync_api import Browser, sync_playwright
 
 from .project import FIRST_RUN, HELD_TORCH, QUICK, Project
@@ -20,6 +23,8 @@ from .service import Service
 
 TEMPLATE = Path(__file__).resolve().parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))["stages"]["default"]
+# Those whose project trains a model and serves it.
+SERVICES = [key for key, spec in STAGES.items() if "service_verb" in spec]
 
 # Headless, as root in a container, and without the browser's own connections to the network.
 BROWSER_ARGUMENTS = [
@@ -39,10 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test for every stage of the stage table, or for those that a `stages` marker names."""
+    """Run a test for every stage with a service, or for those that a `stages` marker names."""
     if "stage" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("stages")
-        metafunc.parametrize("stage", stages_of(marker) if marker else list(STAGES), scope="session")
+        metafunc.parametrize("stage", stages_of(marker) if marker else SERVICES, scope="session")
 
 
 def stages_of(marker: pytest.Mark) -> list[str]:
@@ -83,19 +88,36 @@ def variables(uv: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
 
 
 @pytest.fixture(scope="session")
-def fresh(
-    template: Path, stage: str, uv: str, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Project:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a test run see: a project is installed and trained there once, for all of them."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+
+
+@pytest.fixture(scope="session")
+def fresh(template: Path, stage: str, uv: str, variables: dict[str, str], shared: Path) -> Project:
     """A new project of a stage with its packages installed; nothing has run yet. Do not change it."""
-    path = tmp_path_factory.mktemp("fresh") / "project"
-    copier.run_copy(str(template), path, data={"stage": stage}, defaults=True, quiet=True)
-    answers = yaml.safe_load((path / ".copier-answers.yml").read_text(encoding="utf-8"))
-    project = Project(path, answers["package_name"], path / ".venv", variables)
-    if project.holds_torch:
-        # A newer PyTorch than that of the wheels here would come from PyPI, with gigabytes for GPUs.
-        project.run(uv, "lock", "--quiet", "--upgrade-package", HELD_TORCH)
-    project.run(uv, "sync", "--quiet")
-    return project
+    return new_project(template, stage, uv, variables, shared)
+
+
+def new_project(template: Path, stage: str, uv: str, variables: dict[str, str], shared: Path) -> Project:
+    """Render a project of a stage and install its packages, unless that was done before in this test run."""
+    path = shared / f"{stage}-new" / "project"
+
+    def make() -> None:
+        copier.run_copy(str(template), path, data={"stage": stage}, defaults=True, quiet=True)
+        project = fresh_project()
+        if project.holds_torch:
+            # A newer PyTorch than that of the wheels here would come from PyPI, with gigabytes for GPUs.
+            project.run(uv, "lock", "--quiet", "--upgrade-package", HELD_TORCH)
+        project.run(uv, "sync", "--quiet")
+
+    def fresh_project() -> Project:
+        answers = yaml.safe_load((path / ".copier-answers.yml").read_text(encoding="utf-8"))
+        return Project(path, answers["package_name"], path / ".venv", variables)
+
+    make_once(path.parent, make)
+    return fresh_project()
 
 
 @dataclass(frozen=True)
@@ -118,18 +140,31 @@ class FirstRun:
 
 
 @pytest.fixture(scope="session")
-def first_run(fresh: Project, uv: str, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+def first_run(fresh: Project, uv: str, stage: str, shared: Path) -> FirstRun:
     """Give `uv run poe demo` in a new project, as its owner's first command; look at the page; stop it."""
-    path = tmp_path_factory.mktemp("trained") / "project"
-    left_out = [".venv"] if fresh.holds_torch else [".venv", "uv.lock"]
-    shutil.copytree(fresh.path, path, ignore=shutil.ignore_patterns(*left_out))
+    path = shared / f"{stage}-trained" / "project"
     project = Project(path, fresh.package, path / ".venv", fresh.variables)
+    log, seen = path.parent / "demo.log", path.parent / "seen.json"
+    make_once(path.parent, lambda: seen.write_text(json.dumps(run_demo(fresh, project, uv, log)), encoding="utf-8"))
+    tried("trained and served", stage=stage)
+    found = json.loads(seen.read_text(encoding="utf-8"))
+    page, prediction = (httpx.Response(**found[name], request=httpx.Request("GET", found["url"])) for name in ANSWERS)
+    return FirstRun(project, log.read_text(encoding="utf-8"), page, prediction, found["exit_code"])
+
+
+# What is looked at while the demo runs.
+ANSWERS = ("page", "prediction")
+
+
+def run_demo(fresh: Project, project: Project, uv: str, log: Path) -> dict[str, Any]:
+    """Copy a new project, run its demo, and return what its service answered and its exit code."""
+    left_out = [".venv"] if fresh.holds_torch else [".venv", "uv.lock"]
+    shutil.copytree(fresh.path, project.path, ignore=shutil.ignore_patterns(*left_out))
     project.change_params(FIRST_RUN.get(project.stage, {}))
-    log = path.parent / "demo.log"
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             [uv, "run", "poe", "demo"],
-            cwd=path,
+            cwd=project.path,
             env=fresh.variables | {"PORT": str(free_port()), "PYTHONUNBUFFERED": "1"},
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -140,13 +175,16 @@ def first_run(fresh: Project, uv: str, tmp_path_factory: pytest.TempPathFactory)
         try:
             demo.wait_until_listening(patience_seconds=1200)
             with demo.client() as client:
-                page = client.get("/")
-                verb = STAGES[project.read_yaml(".copier-answers.yml")["stage"]]["service_verb"]
-                prediction = client.post(f"/{verb}", json=project.example())
+                verb = STAGES[project.stage]["service_verb"]
+                answers = client.get("/"), client.post(f"/{verb}", json=project.example())
             exit_code = demo.stop()
         finally:
             demo.kill()
-    return FirstRun(project, log.read_text(encoding="utf-8"), page, prediction, exit_code)
+    seen = {
+        name: {"status_code": answer.status_code, "text": answer.text}
+        for name, answer in zip(ANSWERS, answers, strict=True)
+    }
+    return seen | {"url": str(answers[0].url), "exit_code": exit_code}
 
 
 def free_port() -> int:

@@ -29,6 +29,7 @@ TABLE_QUICK = {
 QUICK = {
     "tabular_regression": TABLE_QUICK | {"train.target_scale": "linear"},
     "feature_classification": TABLE_QUICK,
+    "monitored_service": TABLE_QUICK,
     "image_classifier": {"data.per_class": 200, "model.width": 8, "train.epochs": 1, "evaluate.bootstrap_samples": 100},
     "text_generation": {
         "data.documents": 12,
@@ -47,8 +48,9 @@ QUICK = {
 }
 # Where all of the data take too long for a test, the first run is one on a part of them: 1000 training and 1000 test
 # images of each class, for as many epochs as beat the baselines beyond doubt; 80 addresses, for two to three minutes;
-# half of the documents, whose embedding takes a minute.
+# half of the documents, whose embedding takes a minute. All flights are used, with a shorter search.
 FIRST_RUN: dict[str, dict[str, Any]] = {
+    "feature_classification": {"train.search.candidates": 2},
     "image_classifier": {"data.per_class": 1000, "model.width": 32, "train.epochs": 4},
     "text_generation": {"data.documents": 80, "model.width": 128, "model.layers": 2, "train.rounds": 4},
     "rag": {"data.include": ["faq/*", "tutorial/*"], "evaluate.answers": 10},
@@ -208,6 +210,11 @@ class Project:
                 yield service
             finally:
                 service.kill()
+
+    def ci_commands(self) -> list[str]:
+        """Every command of the job that checks each push, as the workflow gives it to a shell."""
+        steps = self.read_yaml(".github/workflows/ci.yml")["jobs"]["check"]["steps"]
+        return [step["run"] for step in steps if "run" in step]
 
     def copy_to(self, destination: Path) -> "Project":
         """Copy the project with its data, models and runs; the copy shares the installed packages."""

@@ -3,25 +3,35 @@
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import tarfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pairs import tried
 
 from .conftest import free_port
 from .project import Project, comparable
-from .test_serving_process import TRAINING_ONLY
+from .test_serving_process import training_only
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
 # What comes on top in some stages: Pillow and the parser of forms; tokenizers, which asks for the client of the Hub;
-# llama.cpp and the weights of two models.
-SIZE_LIMIT = {"image_classifier": 500_000_000, "text_generation": 500_000_000, "rag": 900_000_000}
+# llama.cpp and the weights of two models; SQLAlchemy, PostgreSQL's client and OpenTelemetry.
+SIZE_LIMIT = {
+    "image_classifier": 500_000_000,
+    "text_generation": 500_000_000,
+    "rag": 900_000_000,
+    "monitored_service": 500_000_000,
+}
 USUAL_SIZE_LIMIT = 450_000_000
 PATIENCE_SECONDS = 180
 SECRET = f"secret-{uuid.uuid4().hex}"
@@ -79,11 +89,12 @@ def start(project: Project, image: str, *options: str) -> str:
     name = docker("run", "--detach", "--publish", "127.0.0.1::8000", *limits, *options, image).stdout.strip()
     end = time.monotonic() + PATIENCE_SECONDS
     while (state := inspect(name, ".State.Health.Status")) != "healthy":
-        logs = docker("logs", name)
         if time.monotonic() > end or inspect(name, ".State.Running") != "true":
+            logs = docker("logs", name)
             docker("rm", "--force", name)
             raise AssertionError(f"the container is {state}:\n{logs.stdout}\n{logs.stderr}")
         time.sleep(0.5)
+    tried("run in a container", stage=project.stage)
     return name
 
 
@@ -142,7 +153,7 @@ def test_it_is_small(built: tuple[Project, str]) -> None:
     assert int(docker("image", "inspect", "--format", "{{.Size}}", image).stdout) < limit
 
 
-def test_it_holds_no_package_of_training(container: str) -> None:
+def test_it_holds_no_package_of_training(container: str, stage: str) -> None:
     code = """
 import json
 from pathlib import Path
@@ -151,7 +162,7 @@ print(json.dumps([path.name for path in Path(get_path("purelib")).iterdir()]))
 """
     installed = set(json.loads(docker("exec", container, "python", "-c", code).stdout))
     assert "onnxruntime" in installed
-    assert installed & TRAINING_ONLY == set()
+    assert installed & training_only(stage) == set()
     for program in ("gcc", "uv", "git"):
         assert docker("exec", container, "which", program, check=False).returncode != 0
 
@@ -198,18 +209,78 @@ def test_a_changed_source_does_not_install_the_packages_again(built: tuple[Proje
     assert f"{step} CACHED" in printed
 
 
-def test_compose_brings_up_the_service_and_a_tracker_to_train_into(
+@pytest.mark.stages("tabular_regression")
+def test_the_commands_of_ci_build_and_start_the_image(built: tuple[Project, str], stage: str) -> None:
+    """As the workflow has them, which is the same in all stages."""
+    del stage
+    project, _ = built
+    commands = [command for command in project.ci_commands() if "docker" in command]
+    try:
+        for command in commands:
+            done = subprocess.run(
+                ["bash", "-e", "-c", command], cwd=project.path, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        docker("rm", "--force", "service", check=False)
+        docker("image", "rm", "--force", "service", check=False)
+    assert len(commands) == 2
+
+
+@pytest.mark.stages("monitored_service")
+def test_the_monitoring_job_looks_at_the_record_in_an_image_of_its_own(
+    built: tuple[Project, str], owned: Project, tmp_path: Path, stage: str
+) -> None:
+    del stage
+    with owned.serve() as service, service.client() as client:
+        assert client.post("/predict", json=owned.example()).status_code == 200
+        assert service.stop() == 0
+    record = tmp_path / "record"
+    record.mkdir()
+    shutil.copyfile(owned.path / "monitoring.db", record / "monitoring.db")
+    for path in (record, record / "monitoring.db"):  # the job is another user
+        path.chmod(0o777)
+    image = f"stage-test-{uuid.uuid4().hex[:8]}"
+    docker("build", "--quiet", "--target", "monitor", "--tag", image, ".", cwd=built[0].path)
+    try:
+        options = ["--volume", f"{record}:/record", "--env", "DATABASE_URL=sqlite:////record/monitoring.db"]
+        printed = docker("run", "--rm", "--cap-drop", "ALL", *options, image).stdout
+    finally:
+        docker("image", "rm", "--force", image)
+    assert re.match(r"(ok|alarm): \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d, 1 predictions, 0 outcomes", printed), printed
+
+
+@contextmanager
+def composed(project: Project, *services: str) -> Iterator[dict[str, str]]:
+    """Bring services of compose.yaml up, all if none is named, and take them down again; yields their addresses."""
+    ports = {"SERVICE_PORT": str(free_port()), "MLFLOW_PORT": str(free_port())}
+    options: dict[str, Any] = {"cwd": project.path, "env": os.environ | ports}
+    compose = ("compose", "--project-name", f"stage-test-{uuid.uuid4().hex[:8]}")
+    try:
+        docker(*compose, "up", "--detach", "--build", "--wait", *services, **options)
+        yield {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    finally:
+        docker(*compose, "down", "--volumes", "--rmi", "local", **options)
+
+
+def test_compose_brings_up_the_service(built: tuple[Project, str], verb: str) -> None:
+    project = built[0]
+    with composed(project, "service") as addresses:
+        answer = httpx.post(
+            addresses["SERVICE_PORT"] + verb, json=project.example(), headers={"X-API-Key": SECRET}, timeout=60
+        )
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.stages("tabular_regression")
+def test_compose_brings_up_a_tracker_to_train_into(
     engine: None, quick: Project, uv: str, verb: str, stage: str
 ) -> None:
+    """The tracker is the same in all stages."""
     del engine, stage
     quick.lock_for_the_image(uv)
-    project = f"stage-test-{uuid.uuid4().hex[:8]}"
-    ports = {"SERVICE_PORT": str(free_port()), "MLFLOW_PORT": str(free_port())}
-    options: dict[str, Any] = {"cwd": quick.path, "env": os.environ | ports}
-    compose = ("compose", "--project-name", project)
-    try:
-        docker(*compose, "up", "--detach", "--build", "--wait", **options)
-        service, tracker = (f"http://127.0.0.1:{ports[name]}" for name in ("SERVICE_PORT", "MLFLOW_PORT"))
+    with composed(quick) as addresses:
+        service, tracker = addresses["SERVICE_PORT"], addresses["MLFLOW_PORT"]
         assert httpx.post(service + verb, json=quick.example(), timeout=60).status_code == 200
         assert httpx.get(tracker + "/health", timeout=60).status_code == 200
         quick.train(MLFLOW_TRACKING_URI=tracker)
@@ -225,5 +296,3 @@ print(json.dumps([run.info.status, len(run.data.metrics), [version.run_id == run
         status, metrics, registered = quick.python(code)
         assert (status, registered) == ("FINISHED", [True])
         assert metrics > 3
-    finally:
-        docker(*compose, "down", "--volumes", "--rmi", "local", **options)

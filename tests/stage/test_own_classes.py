@@ -65,8 +65,9 @@ def test_a_table_that_nobody_tuned_for_needs_no_code(owned: Project, uv: str, na
     assert answer["decision"] in classes
     # Calendar and past where there is a time, the columns themselves where there is none.
     assert ("weekday" in model["features"], "past_all_7d" in model["features"]) == (("data.time" in changes),) * 2
-    done = owned.run("poe", "check", check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    # Of its check, what depends on data and model; that its code is sound, test_demo.py shows.
+    owned.run("pytest")
+    owned.run("python", "-m", f"{owned.package}.report", "--check")
 
 
 def test_noise_is_honestly_not_promoted(quick: Project) -> None:

@@ -1,10 +1,12 @@
 """The pipeline under DVC: nothing runs twice, and a change reruns what depends on it and nothing else."""
 
+import shutil
+
 import pytest
 
 from .project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="unmonitored")]
 
 ALL = {"data", "prepare", "train", "evaluate", "promote"}
 
@@ -65,6 +67,7 @@ def test_a_changed_module_makes_its_stage_stale(owned: Project, module: str) -> 
     assert module in owned.stale_stages()
 
 
+@pytest.mark.stages("tabular_regression")
 def test_changes_run_what_depends_on_them(quick: Project) -> None:
     quick.train()
     quick.change_params({"train.seed": 1})
@@ -76,6 +79,27 @@ def test_changes_run_what_depends_on_them(quick: Project) -> None:
     quick.change_params({"split.seed": 1})
     assert stages_run(quick.train().stdout) == stages_behind(quick, "prepare") >= ALL - {"data"}
     assert stages_run(quick.train().stdout) == set()
+
+
+@pytest.mark.stages("tabular_regression")
+def test_a_home_folder_that_cannot_be_written_stops_nothing(quick: Project, verb: str) -> None:
+    """Below /proc even root makes no file."""
+    nowhere = "/proc/nobody"
+    printed = quick.train(HOME=nowhere).stdout
+    assert stages_run(printed) >= {"train", "evaluate", "promote"}
+    with quick.serve(HOME=nowhere) as service, service.client() as client:
+        assert client.post(verb, json=quick.example()).status_code == 200
+
+
+@pytest.mark.stages("tabular_regression")
+def test_without_a_git_repository_the_pipeline_says_so_and_the_service_answers(owned: Project, verb: str) -> None:
+    shutil.rmtree(owned.path / ".git")
+    done = owned.train(check=False)
+    assert done.returncode != 0
+    assert "is not a git repository" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    with owned.serve() as service, service.client() as client:
+        assert client.post(verb, json=owned.example()).status_code == 200
 
 
 def test_lost_outputs_come_back_from_the_cache(owned: Project) -> None:

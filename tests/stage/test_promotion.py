@@ -1,4 +1,7 @@
-"""The promotion policy: the model in service and the registry's alias move together, and only for a better model."""
+"""The promotion policy: the model in service and the registry's alias move together, and only for a better model.
+
+Both table stages without monitoring have the same policy; it is tried in one of them.
+"""
 
 import sqlite3
 from typing import Any
@@ -7,19 +10,12 @@ import pytest
 
 from .project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages("tabular_regression")]
 
 
 # Settings of a model that beats the baselines narrowly, and of one that beats it by more than the margin.
-WEAK = {
-    "tabular_regression": {"max_iter": [15]},
-    "feature_classification": {"max_iter": [25], "learning_rate": [0.1], "max_leaf_nodes": [4]},
-}
-STRONG = {
-    "tabular_regression": {"max_iter": [60]},
-    "feature_classification": {"max_iter": [100], "learning_rate": [0.1], "max_leaf_nodes": [8]},
-}
-MARGIN = {"tabular_regression": 0.01, "feature_classification": 0.005}
+WEAK, STRONG = {"max_iter": [15]}, {"max_iter": [60]}
+MARGIN = 0.01
 
 
 def champion_version(project: Project) -> str:
@@ -62,15 +58,15 @@ def test_a_worse_candidate_changes_nothing_in_service(quick: Project) -> None:
 def test_a_better_candidate_takes_over_and_margins_count(quick: Project) -> None:
     """From a weak champion to a strong candidate, first with a margin that it cannot reach."""
     quick.run("python", "-c", "import shutil; shutil.rmtree('models/champion')")
-    quick.change_params({"train.search.space": WEAK[quick.stage]})
+    quick.change_params({"train.search.space": WEAK})
     quick.train()
     weak = champion_version(quick)
     assert aliased_run(quick) == quick.read_json("models/champion/model.json")["origin"]["run_id"]
-    quick.change_params({"train.search.space": STRONG[quick.stage], "promotion.minimum_improvement": 0.9})
+    quick.change_params({"train.search.space": STRONG, "promotion.minimum_improvement": 0.9})
     quick.train()
     assert quick.read_json("reports/promotion.json")["promoted"] is False
     assert champion_version(quick) == weak
-    quick.change_params({"promotion.minimum_improvement": MARGIN[quick.stage]})
+    quick.change_params({"promotion.minimum_improvement": MARGIN})
     quick.train()
     decision = quick.read_json("reports/promotion.json")
     assert decision["promoted"] is True

@@ -112,7 +112,7 @@ check_export(np.array([100.0, 200.0]), np.array([100.0, 200.1]))
     assert done.stderr.startswith("error: ")
 
 
-@pytest.mark.stages(layer="tabular")
+@pytest.mark.stages(layer="unmonitored")
 def test_the_same_data_and_parameters_give_the_same_model(quick: Project) -> None:
     """To the last byte of the graph, whatever order the interpreter gives to sets."""
     quick.run("dvc", "repro", "prepare")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -223,6 +224,7 @@ def test_embedding_that_was_killed_goes_on_where_it_was(quick: Project) -> None:
     process = quick.start("python", "-c", program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while len(list((quick.path / "data" / "embeddings").glob("new-*.npz"))) < 2:
         assert process.poll() is None
+        time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     quick.run("python", "-m", f"{quick.package}.embed")

@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,6 +169,7 @@ def test_a_signal_while_it_starts_stops_it(owned: Project) -> None:
         try:
             while "Started server process" not in log.read_text(encoding="utf-8"):
                 assert process.poll() is None
+                time.sleep(0.01)
             assert service.stop() == 0
         finally:
             service.kill()

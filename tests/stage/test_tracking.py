@@ -6,7 +6,7 @@ import pytest
 
 from .project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="tabular")]
+pytestmark = [pytest.mark.slow, pytest.mark.stages(layer="unmonitored")]
 
 # Prints the champion's run and registered version, and what the model predicts after loading it from MLflow.
 READ_BACK = """
