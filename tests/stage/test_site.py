@@ -15,7 +15,7 @@ import yaml
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from .conftest import new_project
-from .pages import SCREENS, watched_page
+from .pages import SCREENS, barriers, watched_page
 from .project import Project
 
 pytestmark = pytest.mark.slow
@@ -131,14 +131,18 @@ def wait_for_picture(page: Page, place: Locator) -> None:
     page.wait_for_function("picture => picture.complete && picture.naturalWidth > 100", arg=picture.element_handle())
 
 
-def test_it_fits_a_phone_in_light_and_dark(site: Project, tmp_path: Path, browser: Browser, website: Website) -> None:
+def test_it_is_for_everyone_on_a_phone_and_on_a_desk_in_light_and_dark(
+    site: Project, tmp_path: Path, browser: Browser, website: Website
+) -> None:
     show(site, made_up(tmp_path / "docs-assistant", RECORD))
     site.run("poe", "build")
-    for screen in ("phone, light", "phone, dark"):
-        with watched_page(browser, website, **SCREENS[screen]) as page:
+    for screen, options in SCREENS.items():
+        with watched_page(browser, website, **options) as page:
             for path in ("/", "/projects/docs-assistant/", "/about/"):
                 page.goto(f"{website.url}{path}")
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+                where = f"{path} on {screen}"
+                assert page.evaluate("(page => page.scrollWidth <= page.clientWidth)(document.documentElement)"), where
+                assert barriers(page) == [], where
             colour = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
             brightness = sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
             assert (brightness < 128) == ("dark" in screen), colour

@@ -58,6 +58,12 @@ def interval(result: Result) -> str:
     return f"{number(result.low)} to {number(result.high)}"
 
 
+def with_interval(result: Result) -> str:
+    """Return a result with its interval, if it has one."""
+    between = f" ({interval(result)})" if interval(result) else ""
+    return amount(result.value, result.unit) + between
+
+
 def headline(record: Record) -> str:
     """Return the first result as a paragraph, or that there is none yet."""
     if not record.results:
@@ -123,19 +129,18 @@ def cards(projects: list[Project]) -> str:
 
 def results_table(results: list[Result]) -> str:
     """Return all results of a project as a table."""
-    head = "<tr><th>Measured</th><th>Result</th><th>Interval</th><th>Compared</th><th>Better is</th></tr>"
+    head = "<tr><th>Measured</th><th>Result (interval)</th><th>Compared</th><th>Better is</th></tr>"
     rows = [
         [
             result.name,
-            amount(result.value, result.unit),
-            interval(result),
+            with_interval(result),
             comparison(result),
             "higher" if result.higher_is_better else "lower",
         ]
         for result in results
     ]
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-    return f"<table>\n<thead>{head}</thead>\n<tbody>\n{body}</tbody>\n</table>"
+    return f'<table class="results">\n<thead>{head}</thead>\n<tbody>\n{body}</tbody>\n</table>'
 
 
 def training(record: Record) -> str:
