@@ -23,6 +23,7 @@ import httpx
 import kubernetes_validate
 import pytest
 import yaml
+from contract import PAIRWISE, label
 
 from .conftest import free_port
 from .project import Project
@@ -134,10 +135,20 @@ def metrics_of(text: str) -> set[str]:
 # ------------------------------------------------------------------ Prometheus and Alertmanager
 
 
-def test_prometheus_accepts_its_configuration(project: Path, promtool: str) -> None:
-    assert "SUCCESS" in succeed(promtool, "check", "config", "prometheus.yml", folder=project / "monitoring")
+# Tests with Prometheus' programs are slow ones: those run on Linux, where the programs can be installed.
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("answers", [each for each in PAIRWISE if each["stage"] == "monitored_service"], ids=label)
+def test_prometheus_accepts_its_configuration_and_rules_whatever_was_answered(
+    answers: dict[str, str], render: Any, promtool: str
+) -> None:
+    folder = Path(render(**answers)) / "monitoring"
+    assert "SUCCESS" in succeed(promtool, "check", "config", "prometheus.yml", folder=folder)
+    assert "SUCCESS" in succeed(promtool, "check", "rules", "rules.yml", folder=folder)
+
+
+@pytest.mark.slow
 def test_the_alerts_fire_as_their_tests_say(project: Path, promtool: str) -> None:
     assert "SUCCESS" in succeed(promtool, "test", "rules", "rules_test.yml", folder=project / "monitoring")
 
@@ -163,6 +174,7 @@ def test_each_alert_says_what_is_wrong_and_what_to_do(rules: list[dict[str, Any]
             assert rule["labels"]["severity"] in {"warning", "critical"}
 
 
+@pytest.mark.slow
 def test_alertmanager_accepts_its_configuration_and_tells_people(project: Path, amtool: str) -> None:
     folder = project / "monitoring"
     assert "SUCCESS" in succeed(amtool, "check-config", "alertmanager.yml", folder=folder)
@@ -282,6 +294,7 @@ def test_drift_reaches_people(project: Path, dashboard: dict[str, Any], tmp_path
 # ------------------------------------------------------------------ the dashboard
 
 
+@pytest.mark.slow
 def test_the_queries_of_the_dashboard_are_valid(dashboard: dict[str, Any], promtool: str, tmp_path: Path) -> None:
     recorded = [{"record": f"query{number}", "expr": query} for number, query in enumerate(queries_of(dashboard))]
     (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": recorded}]}), "utf-8")
