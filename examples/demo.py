@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from rendering import ROOT, command
+from rendering import ROOT, command, neighbours, show
 
 
 def environment() -> dict[str, str]:
@@ -21,6 +21,7 @@ def main(name: str = "house-prices") -> int:
     project = ROOT / "build" / name
     if not project.exists():
         subprocess.run(command(name, project), check=True)
+    show(project, neighbours(name))
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl+C is for the service; this script waits until it has ended
     return subprocess.call(["uv", "run", "poe", "demo"], cwd=project, env=environment())
 

@@ -1,12 +1,14 @@
 """Render, train and publish the examples: `python examples/publish.py v1.2.0 https://github.com/org`.
 
 Each `examples/NAME.yml` has a repository NAME of its own. Its pipeline runs, its README gets the results, and what has
-changed since the last time becomes one commit on top of its history; nothing becomes no commit. An example that fails
+changed since the last time becomes one commit on top of its history; nothing becomes no commit. The website among them
+shows the others, as they are published. An example that fails
 does not stop the others: it opens an issue in the repository of the template, or adds to the one that is open.
 Called by `.github/workflows/examples.yml`.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,10 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demo import environment
-from rendering import EXAMPLES, ROOT, command
+from rendering import EXAMPLES, ROOT, command, show
 
 # What an example's owner would type; the second one writes the results into its documents.
 PIPELINE = (("uv", "run", "poe", "train"), ("uv", "run", "poe", "report"))
+# A website has nothing to train: it is built, and its links are checked.
+WEBSITE = (("uv", "run", "poe", "check"),)
 AUTHOR = ("-c", "user.name=ai-roadmap-templates", "-c", "user.email=examples@localhost")
 # Somebody else may push between our fetch and our push.
 ATTEMPTS = 3
@@ -47,6 +51,11 @@ def render(name: str, version: str, project: Path) -> None:
         if file:
             (project / file).unlink(missing_ok=True)
     run(ROOT, *command(name, project, version, "--quiet", "--overwrite"))
+
+
+def address(base: str, name: str) -> str:
+    """Return where everybody finds an example: without the name and the token that a base may hold."""
+    return re.sub(r"(?<=://)[^/@]*@", "", f"{base}/{name}")
 
 
 def push(project: Path, version: str) -> bool:
@@ -82,7 +91,8 @@ def publish(name: str, version: str, base: str, folder: Path) -> str:
     project = folder / name
     run(folder, "git", "-c", "init.defaultBranch=main", "clone", "--quiet", f"{base}/{name}.git", str(project))
     render(name, version, project)
-    for words in PIPELINE:
+    show(project, [address(base, other) for other in EXAMPLES if other != name])
+    for words in PIPELINE if (project / "dvc.yaml").exists() else WEBSITE:
         run(project, *words)
     return "published" if push(project, version) else "nothing has changed"
 

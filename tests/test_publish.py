@@ -3,6 +3,7 @@
 The stand-in for uv writes a result into the README, as a pipeline and a report would.
 """
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from contract import ROOT
 from repository import commit, git
 
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.yml"))
 FIRST, SECOND = EXAMPLES[:2]
 UV = """#!/bin/sh
+printf 'uv %s\\n' "$*" >> "$CALLS"
 case "$(basename "$PWD") $*" in
   "$BROKEN run poe train") echo "no data today"; exit 3 ;;
   *"run poe train")
@@ -134,3 +137,18 @@ def test_an_issue_that_is_open_is_added_to(hub):
     calls = hub.calls.read_text("utf-8")
     assert "issue comment 17" in calls
     assert "issue create" not in calls
+
+
+def test_a_website_shows_the_other_examples_and_is_checked(hub):
+    done = hub.publish("portfolio")
+    assert (done.returncode, done.stdout) == (0, "portfolio: published\n"), done.stderr
+    listed = yaml.safe_load(hub.read("portfolio", "projects.yaml"))["projects"]
+    assert listed == [f"{hub.base}/{name}" for name in EXAMPLES if name != "portfolio"]
+    assert hub.calls.read_text("utf-8").splitlines() == ["uv run poe check"]
+
+
+def test_no_token_is_published(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    address = importlib.import_module("publish").address
+    assert address("https://x-access-token:secret@github.com/org", "clothes") == "https://github.com/org/clothes"
+    assert address("https://github.com/org", "clothes") == "https://github.com/org/clothes"
