@@ -83,8 +83,10 @@ def main() -> None:
     """Judge, and say it."""
     try:
         verdict, reason = judge(Store(Settings().database_url))
+    except FileNotFoundError as error:
+        raise SystemExit(f"error: no challenger to judge: there is no {error.filename}") from error
     except (OSError, ValueError) as error:
-        raise SystemExit(f"error: no challenger: {error}") from error
+        raise SystemExit(f"error: {error}") from error
     print(f"{verdict}: {reason}")
 
 

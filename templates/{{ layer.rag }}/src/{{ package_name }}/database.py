@@ -106,11 +106,6 @@ class DatabaseIndex:
         places = np.array([row[0] for row in rows], dtype=np.int64)
         return places, -np.array([row[1] for row in rows], dtype=np.float32)
 
-    def close(self) -> None:
-        """End the connection."""
-        if self.connection is not None:
-            self.connection.close()
-
 
 def write(connection: Any, table: str, vectors: Vectors) -> None:
     """Make a table of vectors and its HNSW index."""
