@@ -68,6 +68,11 @@ def look_at_the_page(project: Project, browser: Browser) -> None:
                 page.route("**/*", lambda call: call.abort())
                 expect(page.get_by_role("alert")).to_contain_text("does not answer")
                 assert barriers(page) == []
+        with watched_page(browser, service, "/monitoring") as page:  # after the first of all reports
+            data = page.request.get(f"{service.url}/monitoring/data").json()
+            first = data | {"windows": data["windows"][:1]}
+            page.route("**/monitoring/data", lambda call: call.fulfill(json=first))
+            expect(page.locator("#shares circle.line")).to_have_count(2)
 
 
 def test_a_rollback_without_an_earlier_model_says_so(owned: Project) -> None:

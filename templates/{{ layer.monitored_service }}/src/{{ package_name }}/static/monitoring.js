@@ -37,6 +37,10 @@ function draw(svg, windows, lines) {
     const points = windows.map((each, place) => [across(place), value(each)]).filter(([, each]) => each !== null);
     const path = points.map(([x, y]) => `${x},${up(y)}`).join(" ");
     svg.append(shape("polyline", { class: `line ${name}`, points: path }));
+    if (points.length === 1) {
+      const [[x, y]] = points; // a line of one point would not be seen
+      svg.append(shape("circle", { class: `line ${name}`, cx: x, cy: up(y), r: 2 }));
+    }
   }
   const [, first] = lines[0];
   windows.forEach((each, place) => {
