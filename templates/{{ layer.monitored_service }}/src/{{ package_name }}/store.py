@@ -51,6 +51,8 @@ SECONDS_TO_WAIT_FOR_A_LOCK = 10
 LOCK_OF_TABLES = 20130101
 # Databases take thousands of values in one statement, but not any number of them.
 ROWS_AT_A_TIME = 1000
+# So many requests SQLite takes one by one: large ones are not worth a detour through JSON.
+FEW_REQUESTS = 20
 # Both can leave out what is there already; each in its own words.
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -280,7 +282,7 @@ class Store:
         if not logged:
             return
         with self._transaction() as connection:
-            if connection.dialect.name == "sqlite":
+            if connection.dialect.name == "sqlite" and len(logged) > FEW_REQUESTS:
                 connection.execute(SQLITE_INSERT, {"rows": json.dumps([for_sqlite(each) for each in logged])})
             else:
                 connection.execute(self._insert(requests).on_conflict_do_nothing(), [vars(each) for each in logged])
