@@ -47,12 +47,18 @@ QUICK = {
     "rag": {"data.include": ["faq/*"], "evaluate.answers": 2, "evaluate.bootstrap_samples": 100},
 }
 # Where all of the data take too long for a test, the first run is one on a part of them: 1000 training and 1000 test
-# images of each class, for as many epochs as beat the baselines beyond doubt; 80 addresses, for two to three minutes;
+# images of each class, for as many epochs as beat the baselines beyond doubt; 40 addresses, for two minutes;
 # half of the documents, whose embedding takes a minute. All flights are used, with a shorter search.
 FIRST_RUN: dict[str, dict[str, Any]] = {
     "feature_classification": {"train.search.candidates": 2},
     "image_classifier": {"data.per_class": 1000, "model.width": 32, "train.epochs": 4},
-    "text_generation": {"data.documents": 80, "model.width": 128, "model.layers": 2, "train.rounds": 4},
+    "text_generation": {
+        "data.documents": 40,
+        "model.width": 128,
+        "model.layers": 2,
+        "train.rounds": 3,
+        "train.round_steps": 200,
+    },
     "rag": {"data.include": ["faq/*", "tutorial/*"], "evaluate.answers": 10},
 }
 # The version of the PyTorch wheels that a machine without PyTorch's own index may have.

@@ -12,7 +12,7 @@ from .service import Service
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES_PER_OPERATION = 50
+EXAMPLES_PER_OPERATION = 20
 # No schema can say which bytes are an image or a document, or how many tokens a text has: much that fits it is rightly
 # refused.
 NOT_ALL_IS_TAKEN = ["--exclude-checks", "positive_data_acceptance"]
