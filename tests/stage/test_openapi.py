@@ -13,6 +13,8 @@ from .service import Service
 pytestmark = pytest.mark.slow
 
 EXAMPLES_PER_OPERATION = 20
+# A language model may take a while on a busy machine.
+PATIENCE_SECONDS = 120
 # No schema can say which bytes are an image or a document, or how many tokens a text has: much that fits it is rightly
 # refused.
 NOT_ALL_IS_TAKEN = ["--exclude-checks", "positive_data_acceptance"]
@@ -42,6 +44,7 @@ def examine(service: Service, project: Project, uv: str, *more: str) -> None:
     versions = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))["versions"]["default"]
     tool = [uv, "tool", "run", "--from", f"schemathesis{versions['schemathesis']}", "schemathesis"]
     options = ["--checks", "all", "--max-examples", str(EXAMPLES_PER_OPERATION), "--seed", "1", "--continue-on-failure"]
+    options += ["--request-timeout", str(PATIENCE_SECONDS)]
     options += [*LEFT_OUT.get(project.stage, []), *more]
     done = subprocess.run(
         [*tool, "run", f"{service.url}/openapi.json", *options],
