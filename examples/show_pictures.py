@@ -7,7 +7,6 @@ projects of its stage. An example that was not run keeps the picture that is the
 
 import io
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))
 
+from needed import chromium  # noqa: E402
 from stage.conftest import BROWSER_ARGUMENTS  # noqa: E402
 from stage.pages import take_picture, watched_page  # noqa: E402
 from stage.project import Project  # noqa: E402
@@ -53,9 +53,8 @@ def picture_of(project: Project) -> bytes:
     """Serve a project, and return a picture of its page."""
     record = project.path / RECORD
     settings, page = ({"DATABASE_URL": f"sqlite:///{record}"}, "/monitoring") if record.exists() else ({}, "/")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
     with project.serve(**settings) as service, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_ARGUMENTS)
         with watched_page(browser, service, page) as opened:
             return take_picture(opened, project.stage).read_bytes()
 

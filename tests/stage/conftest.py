@@ -14,6 +14,7 @@ import copier
 import httpx
 import pytest
 import yaml
+from needed import chromium
 from once import make_once
 from pairs import tried
 from playwright.sync_api import Browser, sync_playwright
@@ -237,12 +238,7 @@ def service(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; CI must have it."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        message = "no Chromium on PATH (Debian: apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+    program = chromium()
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
         yield running

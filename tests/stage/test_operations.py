@@ -5,7 +5,6 @@ Prometheus and Alertmanager are real ones, of Debian's packages `prometheus` and
 
 import csv
 import json
-import os
 import re
 import runpy
 import shutil
@@ -24,6 +23,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from contract import PAIRWISE, label
+from needed import program
 
 from .conftest import free_port
 from .project import Project
@@ -76,27 +76,16 @@ def dashboard(project: Path) -> dict[str, Any]:
     return read
 
 
-def program(name: str, package: str) -> str:
-    """Return the path of a program; CI must have it."""
-    path = shutil.which(name)
-    if path is None:
-        message = f"no {name} on PATH (Debian: apt-get install {package})"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
-
-
 @pytest.fixture(scope="module")
 def promtool() -> str:
     """Prometheus' tool that checks files."""
-    return program("promtool", "prometheus")
+    return program("prometheus", "promtool")
 
 
 @pytest.fixture(scope="module")
 def amtool() -> str:
     """Alertmanager's tool that checks files."""
-    return program("amtool", "prometheus-alertmanager")
+    return program("prometheus-alertmanager", "amtool")
 
 
 def succeed(*command: str, folder: Path) -> str:
