@@ -168,16 +168,11 @@ function showHeatmap(values) {
 
 async function start() {
   try {
-    model = await (await call("model")).json();
+    model = await loadModel();
   } catch (error) {
-    sayError(error);
-    return;
+    return sayError(error);
   }
-  const title = label(model.name);
-  document.title = title;
-  element("title").textContent = title;
   element("about").textContent = `Tells apart: ${model.classes.slice(0, 20).join(", ")}.`;
-  element("version").textContent = model.version;
   const accuracy = model.metrics.model.accuracy;
   element("quality").textContent =
     `accuracy ${(100 * accuracy.value).toFixed(1)}% on ${model.metrics.rows.toLocaleString("en")} test images`;

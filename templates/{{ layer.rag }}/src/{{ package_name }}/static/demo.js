@@ -169,13 +169,11 @@ function first() {
 
 async function start() {
   try {
-    model = await (await call("model")).json();
+    model = await loadModel();
   } catch (error) {
     return sayError(error);
   }
-  element("title").textContent = document.title = label(model.name);
   element("about").textContent = `Answers questions from ${model.documents} documents, and names its sources.`;
-  element("version").textContent = model.version;
   const recall = model.metrics.model.recall_at_5.value;
   element("quality").textContent = `recall@5 ${recall.toFixed(2)} on ${model.metrics.rows} test questions`;
   element("adding").hidden = !model.takes_documents;

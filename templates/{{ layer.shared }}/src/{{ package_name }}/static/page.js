@@ -54,3 +54,11 @@ async function problem(answer) {
   const names = detail.map(({ loc }) => String(loc.at(-1)));
   return Object.assign(new Error(lines.join("; ")), { names });
 }
+
+// Asks for the model in service, and puts its name and version into the page.
+async function loadModel() {
+  const loaded = await (await call("model")).json();
+  element("title").textContent = document.title = label(loaded.name);
+  element("version").textContent = loaded.version;
+  return loaded;
+}

@@ -134,16 +134,11 @@ function later() {
 
 async function start() {
   try {
-    model = await (await call("model")).json();
+    model = await loadModel();
   } catch (error) {
-    sayError(error);
-    return;
+    return sayError(error);
   }
-  const title = label(model.name);
-  document.title = title;
-  element("title").textContent = title;
   element("about").textContent = `Predicts ${label(model.target).toLowerCase()} from ${model.columns.length} values.`;
-  element("version").textContent = model.version;
   element("quality").textContent = quality(model);
   // The most important values come first; the others are behind "All other values".
   const weight = (column) => model.importance[column.name] ?? 0;

@@ -165,16 +165,11 @@ function nextPrompt() {
 
 async function start() {
   try {
-    model = await (await call("model")).json();
+    model = await loadModel();
   } catch (error) {
-    sayError(error);
-    return;
+    return sayError(error);
   }
-  const title = label(model.name);
-  document.title = title;
-  element("title").textContent = title;
   element("about").textContent = `Continues a text. It sees ${model.context} tokens at once.`;
-  element("version").textContent = model.version;
   const bits = model.metrics.model.bits_per_character;
   element("quality").textContent = `${bits.value.toFixed(3)} bits per character on texts it has never seen`;
   element("form").addEventListener("submit", generate);
