@@ -2,8 +2,9 @@
 
 from collections import Counter as Tally
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter
 
+from .histogram import Histogram
 from .predict import Predictor
 from .table_service import Answered, warnings_counter
 
@@ -20,8 +21,8 @@ class Observer:
         self.probabilities = Histogram(
             "prediction_probability",
             "Probability of the positive class, or of the class decided for",
-            buckets=[tenth / 10 for tenth in range(1, 11)],
-            registry=registry,
+            [tenth / 10 for tenth in range(1, 11)],
+            registry,
         )
         self.warnings = warnings_counter(registry)
 
@@ -30,5 +31,4 @@ class Observer:
         self.warnings.inc(answered.warnings)
         for name, times in Tally(answer["decision"] for answer in answered.answers).items():
             self.decisions.labels(name).inc(times)
-        for answer in answered.answers:
-            self.probabilities.observe(answer["probability"])
+        self.probabilities.observe(answer["probability"] for answer in answered.answers)

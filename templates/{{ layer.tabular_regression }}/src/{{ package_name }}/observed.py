@@ -1,7 +1,8 @@
 """Metrics of predictions, for `GET /metrics`: do they still look as they did? `api.py` calls it for each answer."""
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry
 
+from .histogram import Histogram
 from .predict import Predictor
 from .table_service import Answered, warnings_counter
 
@@ -10,19 +11,14 @@ class Observer:
     """Collects the predicted values."""
 
     def __init__(self, predictor: Predictor, registry: CollectorRegistry) -> None:
-        self.values = Histogram(
-            "prediction_value",
-            f"Predicted {predictor.card.target}",
-            buckets=bucket_edges(predictor),
-            registry=registry,
-        )
+        about = f"Predicted {predictor.card.target}"
+        self.values = Histogram("prediction_value", about, bucket_edges(predictor), registry)
         self.warnings = warnings_counter(registry)
 
     def observe(self, answered: Answered) -> None:
         """Note the predictions of one request."""
         self.warnings.inc(answered.warnings)
-        for answer in answered.answers:
-            self.values.observe(answer["prediction"])
+        self.values.observe(answer["prediction"] for answer in answered.answers)
 
 
 def bucket_edges(predictor: Predictor) -> tuple[float, ...]:
