@@ -47,7 +47,7 @@ def log_knowledge_base(mlflow: Any, folder: Path) -> str:
         python_model=str(Path(__file__).with_name("logged_model.py")),
         artifacts={"knowledge_base": str(folder)},
         signature=signature,
-        pip_requirements=tracking.pinned(["numpy", "onnxruntime", "tokenizers", "usearch"]),
+        pip_requirements=tracking.pinned(["numpy", "onnxruntime", "tokenizers", "usearch", "numkong"]),
     )
     return str(logged.model_uri)
 

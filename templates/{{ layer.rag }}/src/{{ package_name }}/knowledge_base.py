@@ -20,7 +20,7 @@ from .embedders import Embedder, Vectors, open_embedder
 from .model_folder import ModelCard, write_atomically
 from .retrieval import Choice, Found, Retriever
 from .settings import Settings
-from .vectors import HNSW, Exact, VectorIndex
+from .vectors import HNSW, Exact, Rounded, VectorIndex, mapped
 
 EXAMPLE = "How do I sort a list?"
 
@@ -38,6 +38,7 @@ class Card(ModelCard):
         count: How many passages an answer is made of.
         passages, documents: How many there are.
         contents: SHA-256 of each file, by its kind.
+        rounding: Of the vectors to 8 bits: length of a step, and how far a vector is from what it was rounded to.
         questions: Examples.
     """
 
@@ -53,6 +54,7 @@ class Card(ModelCard):
     passages: int
     documents: int
     contents: dict[str, str] = Field(default_factory=dict)
+    rounding: tuple[float, float] | None = None
     questions: list[str]
 
     @property
@@ -70,7 +72,10 @@ class Card(ModelCard):
         return folder / file_of(kind, self.contents[kind])
 
 
-SUFFIXES = {"passages": ".jsonl", "places": ".npy", "words": ".npz", "vectors": ".npy", "neighbours": ".usearch"}
+SUFFIXES = {
+    "passages": ".jsonl", "places": ".npy", "words": ".npz", "vectors": ".npy", "rounded": ".npy",
+    "neighbours": ".usearch",
+}  # fmt: skip
 
 
 def file_of(kind: str, checksum: str) -> str:
@@ -132,12 +137,16 @@ def build(
     with written["places"].open("wb") as file:
         np.save(file, np.concatenate([[0], np.cumsum([len(line) for line in lines])]).astype(np.int64))
     words.save(written["words"])
+    rounding = None
     if isinstance(index, HNSW):
         index.save(written["neighbours"])
-        del written["vectors"]
+        del written["vectors"], written["rounded"]
     else:
-        with written["vectors"].open("wb") as file:
-            np.save(file, vectors)
+        rounded = index.rounded or Rounded.of(vectors)
+        rounding = rounded.step, rounded.farthest
+        for kind, array in (("vectors", vectors), ("rounded", rounded.steps)):
+            with written[kind].open("wb") as file:
+                np.save(file, array)
         del written["neighbours"]
     contents = {kind: checksum_of(path) for kind, path in written.items()}
     for name, path in written.items():
@@ -150,6 +159,7 @@ def build(
         passages=len(chunks),
         documents=len({chunk.document for chunk in chunks}),
         contents=contents,
+        rounding=rounding,
     )
     made.version = version_of(made)
     write_atomically(folder / "model.json", made.model_dump_json(indent=2) + "\n")
@@ -189,6 +199,16 @@ def read_card(folder: Path) -> Card:
         if kind != "neighbours" and checksum_of(path) != checksum:
             raise ValueError(f"{path} is damaged: its checksum is another")
     return card
+
+
+def rounded_of(card: Card, folder: Path) -> Rounded | None:
+    """Open the rounded vectors; a knowledge base of an earlier release has none.
+
+    Raises:
+        OSError: If the file is not there.
+        ValueError: If it holds no array.
+    """
+    return None if card.rounding is None else Rounded(mapped(card.path(folder, "rounded")), *card.rounding)
 
 
 class KnowledgeBase:
@@ -235,7 +255,7 @@ class KnowledgeBase:
         elif card.kind == "hnsw":
             vectors = HNSW.load(card.path(folder, "neighbours"))
         else:
-            vectors = Exact.load(card.path(folder, "vectors"))
+            vectors = Exact.load(card.path(folder, "vectors"), rounded_of(card, folder))
         return cls(card, passages, BM25.load(card.path(folder, "words")), vectors, embedder)
 
     @property

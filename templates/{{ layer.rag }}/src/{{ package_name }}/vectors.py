@@ -5,21 +5,25 @@ A vector database server, for many users of one index, is in `database.py`. `kno
 
 import sys
 from collections.abc import Iterator
+from math import floor, sqrt
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numkong
 import numpy as np
+import onnxruntime  # noqa: F401 - before usearch: loaded after it, it ends the process (1.32 and 2.26)
+from numpy.typing import NDArray
 from usearch.index import Index
 
-from .bm25 import Positions, Scores, best
+from .bm25 import Positions, Scores
 from .embedders import Vectors
 
 # Of HNSW (Malkov and Yashunin 2018): neighbours of a node, and how many candidates are looked at.
 CONNECTIVITY, LOOKED_AT_ADDING, LOOKED_AT_SEARCHING = 16, 128, 128
 
-# Of rounding to 8 bits: steps to each side, rows at a time, and from how many vectors on it pays.
-STEPS, IN_CACHE, FEW = 127, 256, 500
+# Of rounding to 8 bits: steps to each side, rows at a time, from how many vectors on it pays, and how many groups are
+# looked at for each of the nearest that is wanted.
+STEPS, IN_CACHE, FEW, GROUPS = 127, 256, 500, 10
 # By how much a sum of a thousand 32-bit products is off, at most.
 FLOAT_ERROR = 1e-5
 
@@ -42,55 +46,62 @@ class VectorIndex(Protocol):
 
 
 class Exact:
-    """Compares the query with every vector: nothing is missed, and nothing needs to be built.
+    """Compares the query with every vector: nothing is missed, and hardly anything needs to be built.
 
     First with the vectors rounded to 8 bits, which are a quarter of the bytes to read. By how much that can be wrong is
     known, so whatever may be among the nearest is compared again as it is.
     """
 
-    def __init__(self, vectors: Vectors) -> None:
+    def __init__(self, vectors: Vectors, rounded: "Rounded | None" = None) -> None:
+        """Take vectors and, if that was done before, what they were rounded to."""
         self.vectors = np.asarray(vectors)
-        self._rounded: Rounded | None = None
+        self.rounded = rounded
 
     @classmethod
-    def load(cls, path: Path) -> "Exact":
+    def load(cls, path: Path, rounded: "Rounded | None" = None) -> "Exact":
         """Open a file of vectors.
 
         Raises:
             OSError: If the file is not there.
             ValueError: If it holds no array.
         """
-        return cls(np.load(path, mmap_mode="r" if MAPPED else None))
+        return cls(mapped(path), rounded)
 
     def search(self, query: Vectors, count: int) -> tuple[Positions, Scores]:
-        """Return positions and cosines of the nearest vectors, nearest first. The first search prepares the others."""
+        """Return positions and cosines of the nearest vectors, nearest first."""
         if len(self.vectors) <= max(count, FEW):
             near = np.arange(len(self.vectors))
         else:
-            self._rounded = self._rounded or Rounded(self.vectors)
-            near = self._rounded.near(query, count)
+            self.rounded = self.rounded or Rounded.of(self.vectors)
+            near = self.rounded.near(query, count)
         cosines: Scores = self.vectors[near] @ query
-        order = best(cosines, count)
+        order = np.argsort(-cosines, kind="stable")[:count]
         return near[order], cosines[order]
 
 
 class Rounded:
     """Vectors of length 1 in whole steps, at most 127 to each side.
 
-    Attributes:
+    Args:
+        steps: How many, shape (vectors, dimensions).
         step: Length of a step.
         farthest: The largest distance between a vector and what it was rounded to.
-        packed: The numbers of steps, as the processor's 8-bit instructions want them.
     """
 
-    def __init__(self, vectors: Vectors) -> None:
-        self.step = float(max(np.abs(part).max() for part in parts(vectors))) / STEPS or 1.0
-        steps, self.farthest = [], 0.0
-        for part in parts(vectors):
-            steps.append(np.rint(part / self.step).astype(np.int8))
-            lost = np.linalg.norm(part - steps[-1] * np.float32(self.step), axis=1)
-            self.farthest = max(self.farthest, float(lost.max()))
-        self.packed = numkong.dots_pack(np.concatenate(steps), dtype="int8")
+    def __init__(self, steps: NDArray[np.int8], step: float, farthest: float) -> None:
+        self.steps, self.step, self.farthest = steps, step, farthest
+        self.packed = numkong.dots_pack(steps, dtype="int8")  # as the processor's 8-bit instructions want them
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> "Rounded":
+        """Round vectors."""
+        step = float(max((np.abs(part).max() for part in parts(vectors)), default=0)) / STEPS or 1.0
+        steps, farthest = np.empty(vectors.shape, dtype=np.int8), 0.0
+        for part, rounded in zip(parts(vectors), parts(steps), strict=True):
+            rounded[:] = np.rint(part / step)
+            lost = np.linalg.norm(part - rounded * np.float32(step), axis=1)
+            farthest = max(farthest, float(lost.max()))
+        return cls(steps, step, farthest)
 
     def near(self, query: Vectors, count: int) -> Positions:
         """Return the positions, in order, of all vectors that can be among the nearest.
@@ -98,16 +109,30 @@ class Rounded:
         With q' and v' for the rounded ones, |qv - q'v'| <= |q - q'| |v| + |q'| |v - v'| (Cauchy and Schwarz). So much
         the product of each of the nearest may be too low, and that of the last one that seems nearest too high.
         """
-        step = float(np.abs(query).max()) / STEPS or 1.0
+        step = float(max(query.max(), -query.min())) / STEPS or 1.0
         steps = np.rint(query / step).astype(np.int8)
         products = np.asarray(numkong.dots_packed(steps[np.newaxis], self.packed))[0]
-        rounded = steps * step
-        wrong = float(np.linalg.norm(query - rounded) + np.linalg.norm(rounded) * self.farthest) + FLOAT_ERROR
-        least = np.partition(products, len(products) - count)[len(products) - count]
-        return np.flatnonzero(products >= least - 2 * wrong / (step * self.step))
+        rounded = steps * np.float32(step)
+        lost = query - rounded
+        wrong = sqrt(lost @ lost) + sqrt(rounded @ rounded) * self.farthest + FLOAT_ERROR
+        # The highest of each group: so many of them are as high as the last one of the nearest, or nearly.
+        width = max(1, len(products) // (GROUPS * count))
+        highest = products[: len(products) // width * width].reshape(-1, width).max(axis=1)
+        least = np.partition(highest, len(highest) - count)[len(highest) - count]
+        return np.flatnonzero(products >= floor(least - 2 * wrong / (step * self.step)))
 
 
-def parts(vectors: Vectors) -> Iterator[Vectors]:
+def mapped(path: Path) -> NDArray[Any]:
+    """Open a file of an array; its pages come into memory as they are needed.
+
+    Raises:
+        OSError: If the file is not there.
+        ValueError: If it holds no array.
+    """
+    return np.asarray(np.load(path, mmap_mode="r" if MAPPED else None))
+
+
+def parts(vectors: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Cut vectors into parts that fit into the processor's cache."""
     for begin in range(0, len(vectors), IN_CACHE):
         yield vectors[begin : begin + IN_CACHE]
