@@ -84,14 +84,16 @@ def speed(found: dict[str, Any]) -> list[dict[str, Any]]:
                 ratio = each["p50_ms"] / stores["this template, exact"]["p50_ms"]
                 target = f"ours at least {WANTED_EXACT:g} times as fast: {verdict(ratio >= WANTED_EXACT)} ({ratio:.0f})"
             if name == "Chroma":
-                ratio = ours["open_s"] / each["open_s"]
-                target = f"ours opens in a tenth: {verdict(ratio <= WANTED_OPEN)} ({ratio:.3f})"
+                ratio = ours["first_s"] / each["first_s"]
+                target = f"ours opens and answers in a tenth: {verdict(ratio <= WANTED_OPEN)} ({ratio:.3f})"
             rows.append([
                 name, f"{each['p50_ms']:.3f}", f"{each['p99_ms']:.3f}", f"{1000 / each['mean_ms']:,.0f}",
-                f"{each['recall']:.3f}", f"{each['build_s']:.2f}", f"{1000 * each['open_s']:.1f}", target,
+                f"{each['recall']:.3f}", f"{each['build_s']:.2f}", f"{1000 * each['open_s']:.1f}",
+                f"{1000 * each['first_s']:.1f}", target,
             ])  # fmt: skip
         headers = [
-            "index", "p50 ms", "p99 ms", "queries/s", "of the true 10", "build s", "open ms", "target",
+            "index", "p50 ms", "p99 ms", "queries/s", "of the true 10", "build s", "open ms",
+            "open and first answer ms", "target",
         ]  # fmt: skip
         tables.append(table(f"Searching {int(size):,} vectors of 384 dimensions, 10 nearest", headers, rows))
     return tables
