@@ -50,7 +50,10 @@ QUICK = {
 # images of each class, for as many epochs as beat the baselines beyond doubt; 40 addresses, for two minutes;
 # half of the documents, whose embedding takes a minute. All flights are used, with a shorter search.
 FIRST_RUN: dict[str, dict[str, Any]] = {
-    "feature_classification": {"train.search.candidates": 2},
+    "feature_classification": {
+        "train.search.candidates": 2,
+        "train.search.space": {"max_iter": [40], "learning_rate": [0.2], "max_leaf_nodes": [15, 31]},
+    },
     "image_classifier": {"data.per_class": 1000, "model.width": 32, "train.epochs": 4},
     "text_generation": {
         "data.documents": 40,

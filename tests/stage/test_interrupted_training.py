@@ -28,24 +28,25 @@ def kill_when(project: Project, sign: str) -> None:
             process.wait()
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param("  3/4 ", id="in the search"),
-        pytest.param("4/4 ", id="before the model is written"),
-        pytest.param("is in models/candidate", id="after the model is written"),
-        pytest.param("> python -m {package}.evaluate", id="at the start of the evaluation"),
-        pytest.param("> python -m {package}.promote", id="at the start of the promotion"),
-    ],
-)
-def test_training_that_was_killed_can_be_repeated(quick: Project, moment: str) -> None:
+# One after the other: each run finds what the one before it left half-done.
+MOMENTS = [
+    "  3/4 ",  # in the search
+    "4/4 ",  # before the model is written
+    "is in models/candidate",  # after the model is written
+    "> python -m {package}.evaluate",  # at the start of the evaluation
+    "> python -m {package}.promote",  # at the start of the promotion
+]
+
+
+def test_training_that_was_killed_can_be_repeated(quick: Project) -> None:
     quick.change_params(FOUR_TRIALS)
     with quick.serve() as service, service.client() as client:
         before = client.post("/predict", json=quick.example()).json()
-        kill_when(quick, moment.format(package=quick.package))
-        assert client.post("/predict", json=quick.example()).json() == before
-    with quick.serve() as restarted, restarted.client() as client:
-        assert client.post("/predict", json=quick.example()).json() == before
+        for moment in MOMENTS:
+            kill_when(quick, moment.format(package=quick.package))
+            assert client.post("/predict", json=quick.example()).json() == before, moment
+            with quick.serve() as restarted, restarted.client() as another:
+                assert another.post("/predict", json=quick.example()).json() == before, moment
     quick.train()
     assert quick.stale_stages() == set()
     assert (

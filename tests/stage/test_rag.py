@@ -173,7 +173,7 @@ print(json.dumps({{
 
 
 def test_only_what_changed_is_embedded_and_what_is_gone_is_not_found(quick: Project) -> None:
-    quick.train()
+    quick.train(LLM="none")
     # The index page holds headings only.
     expected = {f"faq/{path.name}" for path in raw(quick, "faq").iterdir()} - {"faq/index.rst.txt"}
     assert documents_in(quick) == expected
@@ -183,7 +183,7 @@ def test_only_what_changed_is_embedded_and_what_is_gone_is_not_found(quick: Proj
     changed.unlink()  # it may be a link into DVC's cache
     changed.write_text(text + "\n\nZebras\n======\n\nZebras graze beside the parser.\n", encoding="utf-8")
     raw(quick, "faq/gui.rst.txt").unlink()
-    quick.train()
+    quick.train(LLM="none")
     embedding = quick.read_json("reports/embedding.json")
     assert embedding["embedded"] == 1
     decision = quick.read_json("reports/promotion.json")
@@ -209,7 +209,7 @@ def test_a_run_that_was_killed_leaves_the_old_answers(quick: Project, moment: st
         kill_when(quick, moment.format(package=quick.package))
         assert comparable(ask(service, "How do I sort a list?")) == before
     assert comparable(answer(quick, "How do I sort a list?", LLM="none")) == before
-    quick.train()
+    quick.train(LLM="none")
     assert quick.stale_stages() == set()
     assert champion_version(quick) == quick.read_json("models/candidate/model.json")["version"]
 
@@ -233,10 +233,10 @@ def test_embedding_that_was_killed_goes_on_where_it_was(quick: Project) -> None:
 
 
 def test_a_candidate_that_is_no_better_changes_nothing(quick: Project) -> None:
-    quick.train()
+    quick.train(LLM="none")
     before, versions = champion_version(quick), registered_versions(quick)
     quick.change_params({"retrieve.count": 4})
-    quick.train()
+    quick.train(LLM="none")
     decision = quick.read_json("reports/promotion.json")
     assert decision["promoted"] is False
     assert decision["candidate"] != before == champion_version(quick)
@@ -263,7 +263,7 @@ def test_own_documents_in_every_format(quick: Project) -> None:
     quick.change_params({
         "data.path": "mine", "data.source": None, "data.include": ["**/*"], "questions.headings_of": [],
     })  # fmt: skip
-    quick.train()
+    quick.train(LLM="none")
     quality = quick.read_json("reports/data_quality.json")
     assert quality["formats"] == {"Markdown": 1, "HTML": 1, "reStructuredText": 1, "text": 1}
     assert list(quality["left_out"]) == ["broken.pdf"]
@@ -290,11 +290,11 @@ def test_questions_that_name_what_is_not_there_stop_the_run(quick: Project) -> N
 
 
 def test_a_graph_of_neighbours_answers_as_well(quick: Project) -> None:
-    quick.train()
+    quick.train(LLM="none")
     exact = quick.read_json("reports/metrics.json")
     quick.change_params({"index.kind": "hnsw", "promotion.minimum_improvement": 0.0})
     shutil.rmtree(quick.champion)
-    quick.train()
+    quick.train(LLM="none")
     assert [path.suffix for path in quick.champion.glob("neighbours-*")] == [".usearch"]
     assert not list(quick.champion.glob("vectors-*"))
     found = quick.read_json("reports/metrics.json")["model"]["ndcg_at_10"]["value"]
@@ -311,7 +311,7 @@ def test_another_embedder_is_refused_with_the_reason(quick: Project) -> None:
         assert client.get("/ready").status_code == 503
         assert client.post("/ask", json={"question": "Why?"}).status_code == 503
         assert "their vectors cannot be compared" in service.log.read_text(encoding="utf-8")
-    quick.train()
+    quick.train(LLM="none")
     assert quick.read_json("reports/promotion.json")["promoted"] is True
     assert quick.read_json("reports/embedding.json")["embedded"] > 0
     assert answer(quick, "Why is there no goto?", LLM="none")["passages"]
