@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ WORD = re.compile(r"\w+")
 K1, B = 1.5, 0.75  # usual values
 # A word that stands in more than half of the passages would count against them; it gets this share of the mean instead.
 FLOOR = 0.25
+# For each of the best scores that are wanted, so many groups are looked at.
+GROUPS = 10
 # Words that say nothing about what a text is about.
 STOP_WORDS = {
     "a", "about", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for",
@@ -47,13 +49,25 @@ def singular(word: str) -> str:
     return word
 
 
+def reached(scores: NDArray[Any], count: int) -> Any:
+    """Return a score that `count` of the scores reach at least, and few more: the best is found by looking at those.
+
+    Of the highest in each of many groups as many reach it. To find those takes a tenth of the time that it takes to
+    partition all scores.
+    """
+    width = max(1, len(scores) // (GROUPS * count))
+    highest = scores[: len(scores) // width * width].reshape(-1, width).max(axis=1)
+    return np.partition(highest, len(highest) - count)[len(highest) - count]
+
+
 def best(scores: Scores, count: int) -> Positions:
     """Return the positions of the highest scores, highest first; of equal ones the first."""
     count = min(count, len(scores))
     if count == 0:
         return np.zeros(0, dtype=np.int64)
-    least = np.partition(scores, len(scores) - count)[len(scores) - count]
-    candidates = np.flatnonzero(scores >= least)
+    candidates = np.flatnonzero(scores >= reached(scores, count))
+    least = np.partition(scores[candidates], len(candidates) - count)[len(candidates) - count]
+    candidates = candidates[scores[candidates] >= least]
     order: Positions = candidates[np.argsort(-scores[candidates], kind="stable")][:count]
     return order
 

@@ -15,15 +15,14 @@ import onnxruntime  # noqa: F401 - before usearch: loaded after it, it ends the 
 from numpy.typing import NDArray
 from usearch.index import Index
 
-from .bm25 import Positions, Scores
+from .bm25 import Positions, Scores, reached
 from .embedders import Vectors
 
 # Of HNSW (Malkov and Yashunin 2018): neighbours of a node, and how many candidates are looked at.
 CONNECTIVITY, LOOKED_AT_ADDING, LOOKED_AT_SEARCHING = 16, 128, 128
 
-# Of rounding to 8 bits: steps to each side, rows at a time, from how many vectors on it pays, and how many groups are
-# looked at for each of the nearest that is wanted.
-STEPS, IN_CACHE, FEW, GROUPS = 127, 256, 500, 10
+# Of rounding to 8 bits: steps to each side, rows at a time, and from how many vectors on it pays.
+STEPS, IN_CACHE, FEW = 127, 256, 500
 # By how much a sum of a thousand 32-bit products is off, at most.
 FLOAT_ERROR = 1e-5
 
@@ -115,11 +114,8 @@ class Rounded:
         rounded = steps * np.float32(step)
         lost = query - rounded
         wrong = sqrt(lost @ lost) + sqrt(rounded @ rounded) * self.farthest + FLOAT_ERROR
-        # The highest of each group: so many of them are as high as the last one of the nearest, or nearly.
-        width = max(1, len(products) // (GROUPS * count))
-        highest = products[: len(products) // width * width].reshape(-1, width).max(axis=1)
-        least = np.partition(highest, len(highest) - count)[len(highest) - count]
-        return np.flatnonzero(products >= floor(least - 2 * wrong / (step * self.step)))
+        least = reached(products, count) - 2 * wrong / (step * self.step)
+        return np.flatnonzero(products >= floor(least))
 
 
 def mapped(path: Path) -> NDArray[Any]:
