@@ -302,6 +302,11 @@ def test_a_graph_of_neighbours_answers_as_well(quick: Project) -> None:
     assert answer(quick, "Why is there no goto?", LLM="none")["citations"]
 
 
+def test_the_indexes_can_be_imported_by_themselves(owned: Project) -> None:
+    """usearch, loaded before ONNX Runtime, would end the process."""
+    owned.run("python", "-c", f"import {owned.package}.vectors")
+
+
 def test_another_embedder_is_refused_with_the_reason(quick: Project) -> None:
     """As after an update of the package that holds the model."""
     module = quick.source / "embedders.py"
