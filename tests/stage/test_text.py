@@ -265,8 +265,8 @@ FINE_TUNED = {
     "model.context": 64,
     "train.rounds": 2,
     "train.round_steps": 8,
-    "train.validation_tokens": 500,
-    "evaluate.tokens": 800,
+    "train.validation_tokens": 1000,  # the least
+    "evaluate.tokens": 1000,
     "evaluate.samples": 1,
     "evaluate.sample_tokens": 12,
     "evaluate.bootstrap_samples": 100,
