@@ -58,7 +58,12 @@ class Watched(BaseModel):
     def counts(self, values: Any) -> Counts:
         """Count rows by bin."""
         if self.kind == "number":
-            return np.bincount(self.codes(values), minlength=self.size)
+            numbers = np.asarray(values, dtype=np.float64)
+            missing = int(np.count_nonzero(np.isnan(numbers)))
+            # A look at all values for each of the few edges is faster than a search for each value.
+            reached = [int(np.count_nonzero(numbers >= edge)) for edge in self.edges]
+            ends = pairwise([len(numbers) - missing, *reached, 0])
+            return np.array([*(more - less for more, less in ends), missing], dtype=np.int64)
         counts = np.zeros(self.size, dtype=np.int64)
         for text, rows in Counter(values).items():  # three times as fast as a look at each row
             counts[self._places.get(text, len(self.categories))] += rows
