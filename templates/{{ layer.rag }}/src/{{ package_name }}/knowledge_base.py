@@ -42,7 +42,7 @@ class Card(ModelCard):
         questions: Examples.
     """
 
-    decisive: ClassVar[frozenset[str]] = frozenset({"embedder", "choice", "count", "contents"})
+    decisive: ClassVar[frozenset[str]] = frozenset({"embedder", "choice", "count", "contents", "rounding"})
 
     embedder: str
     embed_model: str
@@ -85,7 +85,9 @@ def file_of(kind: str, checksum: str) -> str:
 
 def version_of(card: Card) -> str:
     """Return the version: a checksum of everything that decides an answer."""
-    return hashlib.sha256(card.model_dump_json(include=set(card.decisive)).encode()).hexdigest()[:12]
+    # A knowledge base of an earlier release has no rounding, and its version was made without it.
+    decisive = {name for name in card.decisive if getattr(card, name) is not None}
+    return hashlib.sha256(card.model_dump_json(include=decisive).encode()).hexdigest()[:12]
 
 
 class Passages(Sequence[Chunk]):
